@@ -1,0 +1,37 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test check bench clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) torch==2.13.0 torchvision==0.28.0
+	$(PIP) -e ".[all,dev]"
+	@touch $@ $(VENV)/.core
+
+demo: $(VENV)/.core  ## made-up scenes with known truth, measured by the shipped models
+	@$(BIN)/python examples/demo.py demo
+
+test: $(VENV)/.all  ## every test, with every extra
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.all  ## linters, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.all  ## speed and memory, one run
+	$(BIN)/python -m benchmarks.salt
+
+clean:
+	rm -rf $(VENV) demo build dist

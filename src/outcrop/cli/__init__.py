@@ -1,0 +1,48 @@
+"""The command line: ``outcrop VERB TASK ...``. Every verb imports what it needs when it is called."""
+
+import sys
+
+import typer
+
+from outcrop import __version__
+
+app = typer.Typer(
+    name="outcrop",
+    help="See what extraction leaves in the earth, on it and above it, and measure it, with error bars.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+
+def _version(asked: bool) -> None:
+    """Print the version and stop."""
+    if asked:
+        typer.echo(f"outcrop {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
+) -> None:
+    """See what extraction leaves in the earth, on it and above it, and measure it, with error bars."""
+
+
+from outcrop.cli import learn, use
+
+__all__ = ["app", "learn", "main", "use"]
+
+
+def main() -> None:
+    """Run a command; every error meant for the user is one sentence on standard error and an exit code."""
+    from outcrop.core.errors import OutcropError, exit_code
+
+    try:
+        app()
+    except OutcropError as error:
+        typer.secho(f"outcrop: {error}", fg="red", err=True)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        typer.echo("outcrop: stopped; repeat the command with --resume to go on", err=True)
+        sys.exit(130)

@@ -1,0 +1,90 @@
+"""Verbs that make models: train, evaluate, tune."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from outcrop.cli import app
+from outcrop.cli.use import Out, Overwrite, Room, _pairs
+
+if TYPE_CHECKING:
+    from outcrop.engine.train import Epoch
+
+Data = Annotated[
+    Path, typer.Argument(help="Folder of labelled data, as the room's docs describe it.", show_default=False)
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Change a setting of the recipe: NAME=VALUE, e.g. epochs=10.")
+]
+
+
+@app.command()
+def train(
+    task: Room, data: Data, out: Out,
+    recipe: Annotated[str | None, typer.Option(help="Recipe of the room; the first one by default.")] = None,
+    fold: Annotated[list[int] | None, typer.Option(help="Only these folds; -1 trains on everything.")] = None,
+    settings: Settings = None,
+    pseudo: Annotated[Path | None, typer.Option(help="Unlabelled pictures (folder or .zip) for a second round.")] = None,
+    teacher: Annotated[Path | None, typer.Option(help="Run that labels them, fold by fold.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Run whose folds' weights to start from.")] = None,
+    also: Annotated[
+        list[Path] | None, typer.Option(help="Further labelled folders that train in every fold, never held out.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Threads; 0 takes all cores.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")] = False,
+) -> None:  # fmt: skip
+    """Train a recipe, fold by fold, with checkpoints, curves and held-out predictions in --out."""
+    from rich.console import Console
+
+    from outcrop.engine.learn import train as run
+    from outcrop.tasks import load
+
+    console = Console(stderr=True)
+
+    def report(fold: int, epoch: "Epoch", epochs: int) -> None:
+        console.print(
+            f"fold {fold}  epoch {epoch.epoch + 1}/{epochs}  loss {epoch.train_loss:.4f} / {epoch.valid_loss:.4f}  "
+            f"IoU {epoch.train_iou:.4f} / {epoch.valid_iou:.4f}  {epoch.seconds:.0f} s"
+        )
+
+    folder = run(
+        load(task), data, out, recipe=recipe, folds=fold, settings=_pairs(settings, "--set"), pseudo=pseudo, teacher=teacher,
+        start=start, also=also or (), threads=threads, resume=resume, report=report,
+    )  # fmt: skip
+    typer.echo(str(folder))
+
+
+@app.command()
+def evaluate(
+    task: Room, data: Data, out: Out,
+    run: Annotated[Path | None, typer.Option(help="Training run whose held-out predictions are judged.")] = None,
+    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Or model files, on data they never saw.")] = None,
+    flips: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
+    export: Annotated[bool, typer.Option("--export", help="Write the run's folds as model files with calibrated cards.")] = False,
+    overwrite: Overwrite = False,
+) -> None:  # fmt: skip
+    """Judge a model on pictures it never saw: metrics.json, plots and a page."""
+    from outcrop.engine.assess import assess
+    from outcrop.tasks import load
+
+    found = assess(load(task), data, out, run=run, models=model or (), flips=flips, export=export, overwrite=overwrite)
+    low, high = found.score.low, found.score.high
+    typer.echo(f"{found.metric} {found.score.value:.4f} (90 %: {low:.4f} to {high:.4f}) over {found.pictures} pictures")
+    typer.echo(f"folds: mean {found.fold_mean:.4f}, spread {found.fold_spread:.4f}")
+    typer.echo(f"page: {out / 'evaluation.html'}")
+
+
+@app.command()
+def tune(
+    task: Room, data: Data, out: Out,
+    trials: Annotated[int, typer.Option(help="Recipes to try.")] = 20,
+    settings: Settings = None,
+    fold: Annotated[int, typer.Option(help="The fold that judges.")] = 0,
+) -> None:  # fmt: skip
+    """Search a recipe's learning rate, decay, loss and augmentation; several machines may share --out."""
+    from outcrop.engine.tune import tune as run
+    from outcrop.tasks import load
+
+    best = run(load(task), data, out, trials=trials, settings=_pairs(settings, "--set"), fold=fold)
+    typer.echo(" ".join(f"{name}={value}" for name, value in best.items()))

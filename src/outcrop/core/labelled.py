@@ -1,0 +1,70 @@
+"""Labelled pictures in memory: what a room hands to training and evaluation."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.core.scene import Floats
+
+IGNORE = 255
+"""Mask value of pixels that neither train nor count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """Pictures with their answers; every field is one entry per picture.
+
+    Attributes:
+        ids: stable names.
+        images: (bands, rows, cols) float32 each, as the task's ``prepare`` gives them; sizes may differ.
+        masks: (rows, cols) uint8 each: 0 background, 1.. class index, 255 not counted.
+        groups: name of the place, mosaic or volume each picture was cut from.
+        strata: a small integer each, kept in equal shares by random folds (coverage class, say).
+        context: (n, 2) float32: a standardised number about the whole picture (depth) and 1 where it
+            is known, 0 where it is not.
+        fixed_folds: fold of each picture where the data set prescribes one, else None.
+        always: True for pictures that train in every fold and are never held out (drawn, pseudo-labelled).
+    """
+
+    ids: tuple[str, ...]
+    images: tuple[Floats, ...]
+    masks: tuple[NDArray[np.uint8], ...]
+    groups: tuple[str, ...]
+    strata: NDArray[np.int64]
+    context: Floats
+    fixed_folds: NDArray[np.int64] | None = None
+    always: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, index: NDArray[np.int64]) -> "Labelled":
+        """The pictures at these positions, in this order."""
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in index),
+            images=tuple(self.images[i] for i in index),
+            masks=tuple(self.masks[i] for i in index),
+            groups=tuple(self.groups[i] for i in index),
+            strata=self.strata[index],
+            context=self.context[index],
+            fixed_folds=None if self.fixed_folds is None else self.fixed_folds[index],
+            always=self.always[index] if len(self.always) else self.always,
+        )
+
+    def plus(self, other: "Labelled") -> "Labelled":
+        """Both sets; the other's pictures train in every fold and are never held out."""
+        mine = self.always if len(self.always) else np.zeros(len(self), bool)
+        return Labelled(
+            ids=self.ids + other.ids,
+            images=self.images + other.images,
+            masks=self.masks + other.masks,
+            groups=self.groups + other.groups,
+            strata=np.concatenate([self.strata, other.strata]),
+            context=np.concatenate([self.context, other.context]),
+            fixed_folds=None
+            if self.fixed_folds is None
+            else np.concatenate([self.fixed_folds, np.full(len(other), -1)]),
+            always=np.concatenate([mine, np.ones(len(other), bool)]),
+        )

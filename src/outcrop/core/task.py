@@ -1,0 +1,229 @@
+"""The contract of a task room, and what a run of it gives."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.core.estimate import Assumption, Estimate
+from outcrop.core.scene import Detections, Floats, ProbabilityMap, Scene
+from outcrop.core.volume import Direction, Volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbabilityVolume:
+    """What a segmenter saw in a volume, kept on disk and read line by line.
+
+    Attributes:
+        classes: names of the planes.
+        read: (direction, start, stop) → (classes, lines, other lines, samples), float32 in [0, 1],
+            NaN on dead traces.
+        spread: as ``read``, half the absolute difference between what the inline and the crossline
+            passes saw, (lines, other lines, samples); None when only one direction was seen.
+    """
+
+    volume: Volume
+    classes: tuple[str, ...]
+    read: Callable[[Direction, int, int], Floats]
+    spread: Callable[[Direction, int, int], Floats] | None = None
+
+
+Prediction = ProbabilityMap | ProbabilityVolume | Detections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelError:
+    """How a model's own answer differs from the truth, measured on examples it never saw.
+
+    Attributes:
+        bias: mean of ln(measured / true).
+        spread: standard deviation of ln(measured / true).
+        examples: how many held-out examples stand behind the two figures.
+        source: what they were.
+    """
+
+    bias: float
+    spread: float
+    examples: int
+    source: str
+
+    def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+        """Factors by which a measured number must be multiplied, (count,): log-normal, 1 / the model's error."""
+        return np.asarray(np.exp(-rng.normal(self.bias, self.spread, count)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorTable:
+    """What the truth was when a model measured a value, as quantiles on examples it never saw; also knows zeros.
+
+    Attributes:
+        measured: (k,) ascending, the measured values that the rows speak of.
+        truth: (k, q) quantiles of the true value at levels equally spaced from 0 to 1.
+        examples: how many held-out examples stand behind the table.
+        source: what they were.
+    """
+
+    measured: tuple[float, ...]
+    truth: tuple[tuple[float, ...], ...]
+    examples: int
+    source: str
+
+    def draw(self, value: float, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+        """Likely true values, (count,), for one measured value; rows are interpolated."""
+        rows = np.asarray(self.truth)
+        row = np.array([np.interp(value, self.measured, column) for column in rows.T])
+        return np.asarray(np.interp(rng.random(count), np.linspace(0, 1, rows.shape[1]), row))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What out-of-fold measurement taught about a model; the card carries it.
+
+    Attributes:
+        threshold: probability at and above which a pixel belongs to a class, one per class.
+        min_area: smallest area, in pixels, that is believed.
+        rule: what ``min_area`` speaks of: "picture", a map whose whole area is smaller becomes empty, or
+            "component", each smaller component is dropped. Volumes have bodies and ignore both.
+        errors: the model's own error by measurement name.
+    """
+
+    threshold: tuple[float, ...] = (0.5,)
+    min_area: int = 0
+    rule: Literal["picture", "component"] = "picture"
+    errors: Mapping[str, ModelError | ErrorTable] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One number about the world.
+
+    Attributes:
+        method: how it came about, in a few words.
+        about: what it belongs to, e.g. {"body": 3}; also positions and other plain facts.
+    """
+
+    name: str
+    estimate: Estimate
+    method: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """Something drawn or labelled whose answer is known.
+
+    Attributes:
+        source: the scene or the volume.
+        mask: uint8, (rows, cols) for a scene, (inlines, crosslines, samples) for a volume; 0
+            background, 1.. class index, 255 not counted.
+        truth: exact values by measurement name, in the unit of the measurement.
+    """
+
+    source: Scene | Volume
+    mask: NDArray[np.uint8]
+    truth: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A source as the network wants it.
+
+    Attributes:
+        source: reads network input instead of sensor units.
+        notes: how it was scaled, and what is foreign about it, one sentence each.
+        blank: True when every pixel is the same: nothing can be seen in it.
+    """
+
+    source: Scene | Volume
+    notes: tuple[str, ...] = ()
+    blank: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One input, seen and measured: what ``Task.write`` gets.
+
+    Attributes:
+        source: as opened, in sensor units.
+        prepared: as the network got it.
+        measurements: of this input.
+        found: what the room's ``measure`` found on the way and its ``write`` can use.
+    """
+
+    source: Scene | Volume
+    prepared: Prepared
+    prediction: Prediction
+    measurements: Sequence[Measurement]
+    calibration: Calibration
+    found: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Everything that makes one industrial task different from another.
+
+    Attributes:
+        name: the folder, the command line and the URL share this word.
+        classes: what is looked for; mask value of a class is its position + 1.
+        bands: what the network is fed, in this order.
+        head: what the model gives back: a probability map or boxes.
+        prepare: source in sensor units, card's look (what training data looked like) → Prepared.
+        measure: (prediction, assumptions by name, calibration, rng) → numbers, and anything found on the way.
+        write: (Seen, folder, stem) → the files written.
+        formats: extra files for a whole run, by the name given to ``--format``: (folder, stems) → the files written.
+        assumptions: what the numbers rest on; a user may replace any of them.
+        draw: rng → a made-up example whose answer is known, for tests, docs and the demo.
+        draw_files: (folder, rng, settings) → the files of such an example and its truth.
+        examples: folder of the room's training data → Labelled; ``company=True`` asks for those of its pictures that
+            may stand beside other data.
+        recipes: training recipes by name; the first one is the room's own.
+        models: folder of the shipped model files.
+        looks: network inputs (rows, cols) of training pictures → what they look like, for the card; see ``prepare``.
+        card: sentences for the card: normalisation, data, licence, limits.
+    """
+
+    name: str
+    title: str
+    classes: tuple[str, ...]
+    bands: tuple[str, ...]
+    head: Literal["segment", "detect"]
+    prepare: Callable[[Scene | Volume, Mapping[str, Any]], Prepared]
+    measure: Callable[[Any, Mapping[str, Assumption], Calibration, np.random.Generator], tuple[list[Measurement], Any]]
+    write: Callable[[Seen, Path, str], list[Path]]
+    formats: Mapping[str, Callable[[Path, Sequence[str]], list[Path]]]
+    assumptions: Mapping[str, Assumption]
+    draw: Callable[..., Example]
+    draw_files: Callable[..., list[Path]]
+    examples: Callable[..., Any]
+    recipes: Mapping[str, Any]
+    models: Path
+    looks: Callable[[Sequence[Floats]], dict[str, Any]] = lambda pictures: {}
+    card: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run gave.
+
+    Attributes:
+        out: folder with the files.
+        record: what ``summary.json`` holds: version, models and inputs by sha256, assumptions, seed, UTC
+            time, warnings, and for every input its files and measurements.
+    """
+
+    task: str
+    out: Path
+    record: Mapping[str, Any]
+
+    @property
+    def measurements(self) -> list[dict[str, Any]]:
+        """Every measurement of every input: input, name, value, unit, low, high, method, about."""
+        return [{"input": e["input"], **m} for e in self.record["inputs"] for m in e["measurements"]]
+
+    @property
+    def refused(self) -> list[dict[str, str]]:
+        """Inputs that could not be used, each with its sentence."""
+        return list(self.record["refused"])

@@ -1,0 +1,1 @@
+"""The corridor every room shares: windows, canvas, predict, augment, train, tune, evaluate."""

@@ -1,0 +1,100 @@
+"""Judge a training run by its held-out predictions, or model files by data they never saw, and calibrate them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.core.errors import BadInput, UsageError
+from outcrop.core.grid import Grid
+from outcrop.core.labelled import Labelled
+from outcrop.core.scene import Floats, scene_from_array
+from outcrop.core.task import Task
+from outcrop.engine.evaluate import Evaluation, evaluate, write_evaluation
+from outcrop.engine.predict import ensemble_of, predict_small
+from outcrop.models.runtime import load
+
+
+def assess(
+    task: Task, data: Path, out: Path, *, run: Path | None = None, models: Sequence[str | Path] = (), flips: bool = True,
+    export: bool = False, overwrite: bool = False, metric: str = "kaggle", seed: int = 0,
+) -> Evaluation:  # fmt: skip
+    """Judge on a folder of labelled data and write metrics.json, plots and a page to ``out``.
+
+    Args:
+        run: training run; each picture is judged by the fold that never saw it.
+        models: model files, judged on everything in ``data``.
+        flips: average with the mirror image.
+        export: also write the run's folds as calibrated model files, see ``engine.ship``.
+
+    Raises:
+        UsageError: neither or both of run and models; a run without a finished fold.
+    """
+    if (run is None) == (not models):
+        raise UsageError("give either a training run (--run) or model files (--model) to judge")
+    labelled = task.examples(data)
+    if run is not None:
+        probabilities, folds = of_run(run, labelled, flips=flips)
+    else:
+        probabilities, folds = _of_models([Path(m) for m in models], labelled, flips=flips), None
+    rng = np.random.default_rng(seed)
+    found = evaluate(
+        probabilities,
+        labelled,
+        folds,
+        classes=task.classes,
+        metric=metric,
+        rng=rng,
+        neighbours=neighbours(labelled, folds),
+    )
+    about = {"data": str(data.name), "judged": run.name if run else ", ".join(Path(m).name for m in models)}
+    write_evaluation(found, labelled, probabilities, out, overwrite, title=f"{task.title}: evaluation", about=about)
+    if export and run is not None:
+        from outcrop.engine.ship import ship
+
+        ship(task, run, labelled, found, out)
+    return found
+
+
+def of_run(run: Path, labelled: Labelled, *, flips: bool) -> tuple[list[Floats], NDArray[np.int64]]:
+    """Held-out probabilities of every picture, and its fold; pictures of unfinished folds get fold -1.
+
+    Raises:
+        UsageError: no finished fold, or one of other data.
+    """
+    from outcrop.engine.heldout import read_held_out
+
+    logits, folds = read_held_out(run, "flip" if flips else "single")
+    if not logits:
+        raise UsageError(f"{run} has no finished fold: go on training it with --resume")
+    if not set(logits) <= set(labelled.ids):
+        raise BadInput(f"{run} was trained on other pictures than these: give the same data folder")
+    blank = np.zeros((), np.float32)
+    probabilities = [
+        np.asarray(1 / (1 + np.exp(-logits[id])), np.float32)
+        if id in logits
+        else np.broadcast_to(blank, (1, *mask.shape))
+        for id, mask in zip(labelled.ids, labelled.masks, strict=True)
+    ]
+    return probabilities, np.array([folds.get(id, -1) for id in labelled.ids], np.int64)
+
+
+def neighbours(labelled: Labelled, folds: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
+    """True for pictures whose group also lies in another fold, so that a training picture is next door."""
+    if folds is None:
+        return None
+    seen: dict[str, set[int]] = {}
+    for group, fold in zip(labelled.groups, folds.tolist(), strict=True):
+        seen.setdefault(group, set()).add(fold)
+    return np.array([len(seen[group]) > 1 for group in labelled.groups])
+
+
+def _of_models(paths: Sequence[Path], labelled: Labelled, *, flips: bool) -> list[Floats]:
+    ensemble = replace(ensemble_of([load(path) for path in paths]), flips="all" if flips else "none")
+    scenes = [
+        scene_from_array(id, image, Grid(shape=(image.shape[1], image.shape[2])), ensemble.models[0].card.bands)
+        for id, image in zip(labelled.ids, labelled.images, strict=True)
+    ]
+    return [values for _, values in predict_small(scenes, ensemble)]

@@ -1,0 +1,198 @@
+"""A training run: folds in turn, each with its checkpoint and its held-out probabilities.
+
+A run's folder holds ``record.json`` (settings, seed, versions, data fingerprint) and, for every fold,
+``fold-k/checkpoint.pt``, ``fold-k/log.csv`` and ``fold-k/held-out.npz``.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from outcrop.core.errors import OutputExists, UsageError
+from outcrop.core.labelled import Labelled
+from outcrop.core.scene import Floats
+from outcrop.core.task import Task
+from outcrop.engine import augment
+from outcrop.engine.folds import assign
+from outcrop.engine.heldout import write_held_out
+from outcrop.engine.pseudo import label, read_pictures
+from outcrop.engine.train import Epoch, Trainer, forward, record, write_record
+from outcrop.models.network import Net, build
+from outcrop.models.recipe import Recipe
+
+
+def held_out(
+    net: Net, recipe: Recipe, labelled: Labelled, index: NDArray[np.int64], classes: int, *, flip: bool
+) -> list[Floats]:
+    """Logits of pictures the network never saw, (classes, rows, cols) each; ``flip`` averages with the mirror image.
+
+    Pictures must fit in one chip; larger ones are for ``engine.predict``.
+    """
+    found: list[Floats] = []
+    rng = np.random.default_rng(0)
+    for part in np.array_split(index, max(len(index) // 50, 1)):
+        image, _, _, context = augment.batch(labelled, part, classes, recipe.chip, augment.STILL, rng)
+        given = context if recipe.depth else None
+        logits = forward(net, image, given, recipe.precision)
+        if flip:
+            mirrored = forward(
+                net, image.flip(3).contiguous(memory_format=torch.channels_last), given, recipe.precision
+            )
+            logits = (logits + mirrored.flip(3)) / 2
+        for i, seen in zip(part, logits.numpy(), strict=True):
+            rows, cols = labelled.masks[i].shape
+            top, left = (recipe.chip - rows) // 2, (recipe.chip - cols) // 2
+            found.append(np.asarray(seen[:, top : top + rows, left : left + cols]))
+    return found
+
+
+def run_fold(
+    recipe: Recipe, labelled: Labelled, folder: Path, fold: int, classes: int, *,
+    start: Path | None = None, report: Callable[[Epoch], None] = lambda epoch: None,
+) -> Path:  # fmt: skip
+    """Train on every picture outside one fold (fold -1: on all), resuming if begun, and keep what it says of the fold.
+
+    Returns:
+        The fold's folder.
+
+    Raises:
+        UsageError: no picture lies in this fold, or the folder holds a run of another recipe or other pictures.
+    """
+    place = assign(labelled, recipe.folds, recipe.fold_count, recipe.seed)
+    train, hold = np.flatnonzero(place != fold), np.flatnonzero(place == fold)
+    if fold < 0:
+        train, hold = np.arange(len(labelled)), np.zeros(0, np.int64)
+    if fold >= 0 and not len(hold):
+        raise UsageError(f"no picture lies in fold {fold}: choose 0 to {place.max()}, or -1 to train on everything")
+    where = folder / (f"fold-{fold}" if fold >= 0 else "all")
+    names = [labelled.ids[i] for i in hold]
+    content = record(recipe, labelled, fold=fold, classes=classes, train=len(train), held_out=names)
+    _check_same(where, content)
+    trainer = Trainer(recipe, labelled, train, hold, classes, where, start, fold + 1)
+    trainer.resume()
+    write_record(where, content)
+    net = trainer.run(report)
+    if len(hold):
+        single = held_out(net, recipe, labelled, hold, classes, flip=False)
+        both = held_out(net, recipe, labelled, hold, classes, flip=True)
+        write_held_out(where / "held-out.npz", [labelled.ids[i] for i in hold], single, both)
+    return where
+
+
+def _check_same(where: Path, content: dict[str, Any]) -> None:
+    """Refuse to go on with a run whose record tells of another recipe or other pictures."""
+    if not (where / "checkpoint.pt").exists() or not (where / "record.json").exists():
+        return
+    before = json.loads((where / "record.json").read_text())
+    # Settings that only one version of Outcrop knows cannot be compared.
+    changed = [key for key, value in before["recipe"].items() if content["recipe"].get(key, value) != value]
+    if changed:
+        raise UsageError(
+            f"{where} was trained by another recipe ({', '.join(changed)}): give another --out or the same settings"
+        )
+    if before["data_sha256"] != content["data_sha256"]:
+        raise UsageError(f"{where} was trained on other pictures: give another --out or the same data")
+
+
+Report = Callable[[int, Epoch, int], None]
+"""(fold, epoch just finished, epochs in all)."""
+
+
+def train(
+    task: Task, data: Path, out: Path, *, recipe: str | None = None, folds: Sequence[int] | None = None,
+    settings: dict[str, str] | None = None, pseudo: Path | None = None, teacher: Path | None = None, start: Path | None = None,
+    also: Sequence[Path] = (), threads: int = 0, resume: bool = False, report: Report = lambda fold, epoch, epochs: None,
+) -> Path:  # fmt: skip
+    """Train a recipe of a room on a folder of labelled data.
+
+    Args:
+        folds: which folds to hold out in turn; -1 trains on everything; None takes every fold.
+        settings: changes to the recipe, as text.
+        pseudo, teacher: unlabelled pictures and the run that labels them, each fold's by the model that never
+            saw that fold.
+        start: run whose weights each fold starts from.
+        also: further folders whose pictures train in every fold and are never held out.
+
+    Raises:
+        UsageError: no such recipe or setting, a teacher without pictures, or a folder that holds another run.
+    """
+    chosen = _recipe(task, recipe).changed(settings or {})
+    if (pseudo is None) != (teacher is None):
+        raise UsageError(
+            "--pseudo and --teacher go together: give the unlabelled pictures and the run that labels them"
+        )
+    if out.exists() and any(out.iterdir()) and not resume:
+        raise OutputExists(f"{out} already holds files: go on with --resume, or give another --out")
+    torch.set_num_threads(threads or torch.get_num_threads())
+    labelled = task.examples(data)
+    for folder in also:
+        labelled = labelled.plus(task.examples(folder, company=True))
+    write_record(out, record(chosen, labelled, task=task.name, classes=list(task.classes), settings=settings or {}))
+    for fold in range(chosen.fold_count) if folds is None else folds:
+        known = labelled
+        if pseudo is not None and teacher is not None:
+            known = labelled.plus(_pseudo_labels(chosen, pseudo, _weights(teacher, fold), len(task.classes), fold))
+        run_fold(
+            chosen, known, out, fold, len(task.classes), start=_weights(start, fold) if start else None,
+            report=lambda epoch, fold=fold: _tell(out, fold, epoch, chosen.epochs, report),  # type: ignore[misc]
+        )  # fmt: skip
+    return out
+
+
+def _recipe(task: Task, name: str | None) -> Recipe:
+    """A room's recipe by name; the first one without a name."""
+    wanted = name or next(iter(task.recipes))
+    if wanted not in task.recipes:
+        raise UsageError(f"no recipe {wanted!r} in the room {task.name}: choose one of {', '.join(task.recipes)}")
+    found: Recipe = task.recipes[wanted]
+    return found
+
+
+def _tell(out: Path, fold: int, epoch: Epoch, epochs: int, report: Report) -> None:
+    """Draw the curves anew and pass the epoch on."""
+    from outcrop.outputs import curves
+
+    where = out / (f"fold-{fold}" if fold >= 0 else "all")
+    curves.draw(where / "log.csv", where / "curves.png", final=epoch.epoch + 1 == epochs)
+    report(fold, epoch, epochs)
+
+
+def _weights(run: Path, fold: int) -> Path:
+    """The checkpoint of a fold of another run."""
+    path = run / (f"fold-{fold}" if fold >= 0 else "all") / "checkpoint.pt"
+    if not path.exists():
+        raise UsageError(f"{run} has no checkpoint of fold {fold}: train that fold there first")
+    return path
+
+
+def network_of(run: Path, fold: int, bands: int) -> tuple[Net, Recipe]:
+    """The trained network of one fold of a run, and its recipe.
+
+    Raises:
+        UsageError: the run has no such fold.
+    """
+    path = _weights(run, fold)
+    content = json.loads((path.parent / "record.json").read_text())
+    recipe = Recipe.from_dict(content["recipe"])
+    net = build(recipe, bands, content.get("classes", 1))
+    net.load_state_dict(torch.load(path, weights_only=True)["kept"])
+    return net.eval(), recipe
+
+
+def _pseudo_labels(recipe: Recipe, pictures: Path, weights: Path, classes: int, fold: int) -> Labelled:
+    """Unlabelled pictures that the fold's own teacher is sure of."""
+    ids, images = read_pictures(pictures)
+    net, taught = network_of(weights.parent.parent, fold, images[0].shape[0])
+    blank = Labelled(
+        ids=ids, images=images, masks=tuple(np.zeros(i.shape[1:], np.uint8) for i in images), groups=ids,
+        strata=np.zeros(len(ids), np.int64), context=np.zeros((len(ids), 2), np.float32),
+    )  # fmt: skip
+    logits = held_out(net, taught, blank, np.arange(len(ids)), classes, flip=True)
+    probabilities = [np.asarray(1 / (1 + np.exp(-seen)), np.float32) for seen in logits]
+    rng = np.random.default_rng([recipe.seed, fold + 1])
+    return label(ids, images, probabilities, lambda mask: round(10 * float((mask > 0).mean())), rng=rng)

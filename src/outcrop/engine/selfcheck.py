@@ -1,0 +1,75 @@
+"""How right a model's numbers are on drawn examples whose truth is known: its own error, and whether intervals hold.
+
+The error is learnt on some seeds and the intervals are judged on others. Works for every room that draws.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from outcrop.core.scene import Scene
+from outcrop.core.task import Calibration, Example, ModelError, Prediction, Task
+from outcrop.engine.predict import Ensemble, predict
+from outcrop.engine.volume import predict_volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One measured number beside its truth; low and high are the ends of the central 90 % interval."""
+
+    seed: int
+    name: str
+    value: float
+    low: float
+    high: float
+    truth: float
+
+    @property
+    def held(self) -> bool:
+        """Whether the interval holds the truth."""
+        return self.low <= self.truth <= self.high
+
+
+def seen(example: Example, task: Task, ensemble: Ensemble, folder: Path) -> Prediction:
+    """What the models see in a drawn example."""
+    source = task.prepare(example.source, {}).source
+    return predict(source, ensemble) if isinstance(source, Scene) else predict_volume(source, ensemble, folder)
+
+
+def checks(
+    task: Task, ensemble: Ensemble, seeds: Iterable[int], calibration: Calibration, *,
+    draw: Callable[[np.random.Generator], Example] | None = None, report: Callable[[Check], None] = lambda check: None,
+) -> list[Check]:  # fmt: skip
+    """Draw, see, measure and compare, one example per seed; only measurements whose truth is known count."""
+    found: list[Check] = []
+    for seed in seeds:
+        example = (draw or task.draw)(np.random.default_rng(seed))
+        with tempfile.TemporaryDirectory() as folder:
+            prediction = seen(example, task, ensemble, Path(folder))
+            measurements, _ = task.measure(prediction, task.assumptions, calibration, np.random.default_rng(seed))
+        for m in measurements:
+            if m.name in example.truth:
+                low, high = m.estimate.interval()
+                found.append(
+                    Check(
+                        seed=seed, name=m.name, value=m.estimate.value, low=low, high=high, truth=example.truth[m.name]
+                    )
+                )
+                report(found[-1])
+    return found
+
+
+def model_error(found: Iterable[Check], name: str, source: str) -> ModelError:
+    """Bias and spread of ln(measured / true) of one measurement; examples without any truth or answer are left out."""
+    ratios = [np.log(c.value / c.truth) for c in found if c.name == name and c.truth > 0 and c.value > 0]
+    return ModelError(
+        bias=float(np.mean(ratios)), spread=float(np.std(ratios, ddof=1)), examples=len(ratios), source=source
+    )
+
+
+def with_errors(calibration: Calibration, **errors: ModelError) -> Calibration:
+    """A calibration that knows these errors too."""
+    return replace(calibration, errors={**calibration.errors, **errors})

@@ -1,0 +1,90 @@
+"""A judged training run → model files to use: each fold exported, calibrated, in float32 and int8."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.core.labelled import Labelled
+from outcrop.core.scene import Floats
+from outcrop.core.task import ErrorTable, ModelError, Task
+from outcrop.engine import augment
+from outcrop.engine.calibrate import share_table
+from outcrop.engine.evaluate import Evaluation
+from outcrop.engine.export import export, quantise
+from outcrop.engine.learn import network_of
+from outcrop.models.card import Card
+from outcrop.models.recipe import Recipe
+
+RANGES_FROM = 96
+"""Chips that int8 ranges are learnt from."""
+
+
+def ship(
+    task: Task, run: Path, labelled: Labelled, found: Evaluation, out: Path, *, name: str | None = None,
+    sides: tuple[int, int] | None = None,
+) -> list[Path]:  # fmt: skip
+    """Write ``<name>-<fold>.onnx`` (float32) and ``int8/<name>-<fold>.onnx`` for every finished fold.
+
+    Args:
+        found: the evaluation of this run's held-out predictions; its temperature goes into the graph, its
+            threshold and minimum area into the card.
+        sides: shortest and longest side of the scenes it is for; by default up to one and a half chips.
+    """
+    written: list[Path] = []
+    (out / "int8").mkdir(parents=True, exist_ok=True)
+    folds = sorted(int(p.parent.name.removeprefix("fold-")) for p in run.glob("fold-*/held-out.npz"))
+    for fold in folds:
+        net, recipe = network_of(run, fold, labelled.images[0].shape[0])
+        card = card_of(task, recipe, run, labelled, found, sides, name)
+        path = export(net, card, out / f"{card.name}-{fold}.onnx")
+        chips = _chips(labelled, recipe, len(task.classes))
+        written += [path, quantise(path, out / "int8" / path.name, chips)]
+    return written
+
+
+def card_of(
+    task: Task,
+    recipe: Recipe,
+    run: Path,
+    labelled: Labelled,
+    found: Evaluation,
+    sides: tuple[int, int] | None,
+    name: str | None,
+) -> Card:
+    """The card of a run's models."""
+    record = json.loads((run / "record.json").read_text())
+    exact = recipe.chip % 32 != 0
+    scores = {
+        "metric": found.metric, "mean over folds": round(found.fold_mean, 4), "spread": round(found.fold_spread, 4),
+        "90 % interval": [round(found.score.low, 4), round(found.score.high, 4)], "folds": recipe.folds,
+        "pictures": found.pictures, **{key: round(value.value, 4) for key, value in found.figures.items()},
+    }  # fmt: skip
+    looks = task.looks([image[0] for image in labelled.images[:: max(len(labelled) // 1500, 1)]])
+    return Card(
+        name=name or recipe.name, task=task.name, classes=task.classes, bands=task.bands, chip=recipe.chip,
+        multiple=0 if exact else 32, overlap=recipe.chip // 4, sides=sides or (1, recipe.chip * 3 // 2),
+        calibration=found.calibration(errors(found)),
+        temperature=float(found.trust.temperature.scale), context=recipe.depth,
+        training={"recipe": record["recipe"], "data_sha256": record["data_sha256"], "torch": record["torch"], "looks": looks},
+        scores=scores, **dict[str, Any](task.card),
+    )  # fmt: skip
+
+
+def _chips(labelled: Labelled, recipe: Recipe, classes: int) -> Sequence[Floats]:
+    """Training pictures as the network gets them, for int8 ranges."""
+    rng = np.random.default_rng(0)
+    index: NDArray[np.int64] = rng.permutation(len(labelled))[:RANGES_FROM]
+    image, *_ = augment.batch(labelled, index, classes, recipe.chip, augment.STILL, rng)
+    return list(image.numpy())
+
+
+def errors(found: Evaluation) -> dict[str, ModelError | ErrorTable]:
+    """The model's own error in a class's share of a picture, from the held-out pictures at their nested decisions."""
+    counts = found.counts
+    counted = np.maximum(counts.counted, 1)
+    measured, truth = counts.predicted[:, 0] / counted, counts.truth[:, 0] / counted
+    return {"share table": share_table(measured, truth, f"{found.pictures} held-out pictures")}

@@ -1,0 +1,270 @@
+"""Training: a recipe and labelled pictures → a network's weights, resumable and reproducible.
+
+Every epoch draws its random numbers from (seed, fold, epoch) alone, and everything else is in the
+checkpoint, so a run that was stopped and resumed ends with the same weights as one that was not.
+"""
+
+import copy
+import csv
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from math import cos, pi
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from outcrop.core.errors import UsageError
+from outcrop.core.labelled import Labelled
+from outcrop.engine import augment
+from outcrop.models.losses import bce, loss_from
+from outcrop.models.network import Net, build
+from outcrop.models.recipe import Recipe
+
+Report = Callable[["Epoch"], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """One line of the training log; ``iou`` is the mean over pictures, empty against empty counting 1."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+    train_iou: float
+    valid_loss: float
+    valid_iou: float
+    seconds: float
+
+
+def fingerprint(labelled: Labelled) -> str:
+    """sha256 over ids, pictures and masks: the same data give the same word."""
+    digest = sha256()
+    for id, image, mask in zip(labelled.ids, labelled.images, labelled.masks, strict=True):
+        for part in (id.encode(), np.ascontiguousarray(image).tobytes(), np.ascontiguousarray(mask).tobytes()):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The optimiser of a recipe; SGD has Nesterov momentum 0.9; biases and norms are not decayed."""
+    matrices = [p for p in net.parameters() if p.ndim > 1]
+    vectors = [p for p in net.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=0.9, nesterov=True)
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}.get(recipe.optimizer)
+    if kind is None:
+        raise UsageError(f"no optimizer {recipe.optimizer!r}: choose adamw, adam or sgd")
+    found: torch.optim.Optimizer = kind(groups, lr=recipe.learning_rate)
+    return found
+
+
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """Cosine with restarts and a linear warm-up; progress is the share of all steps done, in [0, 1)."""
+    if progress < recipe.warmup / recipe.cycles:
+        return recipe.learning_rate * max(progress * recipe.cycles / recipe.warmup, 0.01)
+    within = progress * recipe.cycles % 1
+    return recipe.learning_rate * (0.5 * (1 + cos(pi * within)) * 0.99 + 0.01)
+
+
+def _loss_at(recipe: Recipe, progress: float) -> str:
+    """Formula of the phase that a share of the training falls in."""
+    end = 0.0
+    for share, text in recipe.phases:
+        end += share
+        if progress < end:
+            return text
+    return recipe.phases[-1][1]
+
+
+def mean_iou(logits: Tensor, target: Tensor, weight: Tensor) -> float:
+    """Mean IoU over pictures at probability 0.5; an empty picture left empty counts 1."""
+    seen, truth = (logits > 0) & (weight > 0), (target > 0) & (weight > 0)
+    common, union = (seen & truth).sum((1, 2, 3)), (seen | truth).sum((1, 2, 3))
+    return float(torch.where(union == 0, 1.0, common / union.clamp(min=1)).mean())
+
+
+class Trainer:
+    """One network learning from one fold.
+
+    Args:
+        hold: positions of the pictures held out for validation (may be empty).
+        folder: where checkpoint.pt, log.csv and record.json go.
+    """
+
+    def __init__(
+        self, recipe: Recipe, labelled: Labelled, train: np.ndarray, hold: np.ndarray, classes: int, folder: Path,
+        start: Path | None = None, fold: int = 0,
+    ) -> None:  # fmt: skip
+        torch.manual_seed(recipe.seed + 1000 * fold)
+        self.recipe, self.labelled, self.train_on, self.hold = recipe, labelled, train, hold
+        self.classes, self.folder, self.fold = classes, folder, fold
+        self.net = build(recipe, labelled.images[0].shape[0], classes)
+        if start is not None:
+            self.net.load_state_dict(torch.load(start, weights_only=True)["kept"])
+        self.average = copy.deepcopy(self.net).eval() if recipe.ema else None
+        self.optimizer = _optimizer(self.net, recipe)
+        self.log: list[Epoch] = []
+
+    @property
+    def kept(self) -> Net:
+        """The network that is validated and exported: the averaged one when the recipe averages."""
+        return self.net if self.average is None else self.average
+
+    def save(self) -> None:
+        """Write the checkpoint in one step, so that a crash leaves the old or the new one whole."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            "net": self.net.state_dict(),
+            "kept": self.kept.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "log": [asdict(e) for e in self.log],
+        }
+        part = self.folder / "checkpoint.part"
+        torch.save(state, part)
+        os.replace(part, self.folder / "checkpoint.pt")
+        with (self.folder / "log.csv").open("w", newline="") as file:
+            table = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
+            table.writeheader()
+            table.writerows(asdict(e) for e in self.log)
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint in the folder, if there is one."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        state = torch.load(path, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        if self.average is not None:
+            self.average.load_state_dict(state["kept"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.log = [Epoch(**e) for e in state["log"]]
+        return True
+
+    def run(self, report: Report = lambda epoch: None) -> Net:
+        """Train to the end of the recipe, with a checkpoint after every epoch."""
+        for epoch in range(len(self.log), self.recipe.epochs):
+            began = time.monotonic()
+            loss, iou, rate = self._learn(epoch)
+            valid_loss, valid_iou = self._validate()
+            self.log.append(
+                Epoch(
+                    epoch=epoch,
+                    learning_rate=rate,
+                    train_loss=loss,
+                    train_iou=iou,
+                    valid_loss=valid_loss,
+                    valid_iou=valid_iou,
+                    seconds=time.monotonic() - began,
+                )
+            )
+            self.save()
+            report(self.log[-1])
+        return self.kept
+
+    def _learn(self, epoch: int) -> tuple[float, float, float]:
+        """One pass over the training pictures: mean loss, mean IoU, last learning rate."""
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, self.fold, epoch])
+        torch.manual_seed(int(rng.integers(2**31)))
+        order = rng.permutation(self.train_on)
+        size = min(recipe.batch, len(order))
+        batches = [order[i : i + size] for i in range(0, len(order) - size + 1, size)]
+        self.net.train()
+        losses, ious, rate = [], [], 0.0
+        for step, index in enumerate(batches):
+            progress = (epoch + step / len(batches)) / recipe.epochs
+            rate = learning_rate(recipe, progress)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            image, target, weight, context = augment.batch(
+                self.labelled, index, self.classes, recipe.chip, recipe.augment, rng
+            )
+            if recipe.depth:
+                context = context * torch.from_numpy((rng.random((len(index), 1)) < 0.5).astype(np.float32))
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+                logits, seen = self.net(image, context if recipe.depth else None)
+            logits = logits.float()
+            loss = loss_from(_loss_at(recipe, progress))(logits, target, weight).mean()
+            if seen is not None:
+                there = (target * weight).amax((2, 3))[:, :, None, None]
+                one = torch.ones_like(there[:, :1])
+                loss = loss + recipe.presence * bce(seen.float()[:, :, None, None], there, one).mean()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+            self.optimizer.step()
+            self._follow(epoch * len(batches) + step)
+            losses.append(loss.item())
+            ious.append(mean_iou(logits.detach(), target, weight))
+        return float(np.mean(losses)), float(np.mean(ious)), rate
+
+    @torch.no_grad()
+    def _follow(self, step: int) -> None:
+        """Move the averaged weights towards the present ones; faster at the start."""
+        if self.average is None:
+            return
+        decay = min(self.recipe.ema, (step + 1) / (step + 10))
+        for kept, now in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
+            if kept.dtype.is_floating_point:
+                kept.lerp_(now, 1 - decay)
+            else:
+                kept.copy_(now)
+
+    @torch.no_grad()
+    def _validate(self) -> tuple[float, float]:
+        """Mean loss and IoU on the held-out pictures, without any change to them; NaN when there are none."""
+        if not len(self.hold):
+            return float("nan"), float("nan")
+        rng = np.random.default_rng(self.recipe.seed)
+        losses, ious = [], []
+        loss = loss_from(self.recipe.phases[-1][1])
+        for index in np.array_split(self.hold, max(len(self.hold) // 50, 1)):
+            image, target, weight, context = augment.batch(
+                self.labelled, index, self.classes, self.recipe.chip, augment.STILL, rng
+            )
+            logits = forward(self.kept, image, context if self.recipe.depth else None, self.recipe.precision)
+            losses += loss(logits, target, weight).mean(1).tolist()
+            ious += [mean_iou(*(t[i : i + 1] for t in (logits, target, weight))) for i in range(len(index))]
+        return float(np.mean(losses)), float(np.mean(ious))
+
+
+@torch.no_grad()
+def forward(net: Net, image: Tensor, context: Tensor | None, precision: str = "float32") -> Tensor:
+    """Logits of a batch of chips in evaluation mode, (n, classes, rows, cols) float32."""
+    net.eval()
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        logits, _ = net(image, context)
+    found: Tensor = logits.float()
+    return found
+
+
+def record(recipe: Recipe, labelled: Labelled, **more: Any) -> dict[str, Any]:
+    """What a run was: settings, seed, versions, data fingerprint."""
+    from outcrop import __version__
+
+    return {
+        "recipe": recipe.as_dict(),
+        "pictures": len(labelled),
+        "data_sha256": fingerprint(labelled),
+        "outcrop": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        **more,
+    }
+
+
+def write_record(folder: Path, content: dict[str, Any]) -> None:
+    """Save the record beside the weights as record.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "record.json").write_text(json.dumps(content, indent=1))

@@ -1,0 +1,141 @@
+"""The Python door: the same verbs and words as the command line."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from outcrop import tasks
+from outcrop.core.errors import UsageError
+from outcrop.core.estimate import Assumption
+from outcrop.core.task import Result, Task
+from outcrop.engine.run import Progress, Request, Run, summary
+from outcrop.sources.open import Options
+
+Paths = str | Path | Sequence[str | Path]
+
+
+def load_task(name: str) -> Task:
+    """The task of a room.
+
+    Raises:
+        UnknownTask: there is no such room.
+    """
+    return tasks.load(name)
+
+
+def _paths(inputs: Paths) -> tuple[Path, ...]:
+    given = [inputs] if isinstance(inputs, str | Path) else inputs
+    return tuple(Path(path) for path in given)
+
+
+def assumptions(task: Task, given: Mapping[str, Assumption | str | float]) -> dict[str, Assumption]:
+    """Assumptions from text: "4500" is exact, "4400:4500:4600" is low, best, high, in the unit of the task's own.
+
+    Raises:
+        UsageError: no such assumption, not numbers, or not low ≤ best ≤ high.
+    """
+    found: dict[str, Assumption] = {}
+    for name, value in given.items():
+        if name not in task.assumptions:
+            raise UsageError(f"no assumption {name!r}: choose one of {', '.join(task.assumptions) or '(none)'}")
+        if isinstance(value, Assumption):
+            found[name] = value
+            continue
+        try:
+            parts = [float(part) for part in str(value).split(":")]
+            low, best, high = parts if len(parts) == 3 else (parts[0],) * 3
+        except ValueError:
+            raise UsageError(f"the assumption {name}={value!r} is not a number: give 4500 or 4400:4500:4600") from None
+        if len(parts) not in (1, 3) or not low <= best <= high:
+            raise UsageError(f"the assumption {name}={value!r} is not low:best:high: give e.g. 4400:4500:4600")
+        found[name] = Assumption(
+            low=low, best=best, high=high, unit=task.assumptions[name].unit, source="given by the user"
+        )
+    return found
+
+
+def predict(
+    task: str, inputs: Paths, out: str | Path, *, models: Sequence[str | Path] = (), assume: Mapping[str, Any] | None = None,
+    threshold: float | None = None, flips: Literal["none", "all", "alternate"] = "alternate", engine: str = "auto",
+    formats: Sequence[str] = (), options: Options | None = None, overwrite: bool = False, resume: bool = False, seed: int = 0,
+    from_predictions: bool = False, progress: Progress = lambda name, share: None,
+) -> Result:  # fmt: skip
+    """See files with a room's models and measure what was seen.
+
+    Args:
+        task: name of the room.
+        inputs: files and folders.
+        out: folder for the results; must be new or empty unless ``overwrite`` or ``resume``.
+        models: model files or names of shipped sets, in place of the shipped set that fits.
+        assume: replaced assumptions by name, see ``assumptions``.
+        threshold: probability in (0, 1) that makes a pixel count, in place of the card's.
+        flips: test-time mirror images; "alternate" costs nothing, "all" doubles the work.
+        engine: "auto" (openvino when installed and in agreement), "onnxruntime" or "openvino".
+        from_predictions: the inputs are earlier probabilities or masks, no model is run.
+
+    Raises:
+        OutcropError: the call as a whole cannot be done; single bad inputs are in ``Result.refused``.
+    """
+    room = load_task(task)
+    if threshold is not None and not 0 < threshold < 1:
+        raise UsageError(f"a threshold of {threshold} is no probability: give one between 0 and 1")
+    request = Request(
+        task=room, inputs=_paths(inputs), out=Path(out), models=tuple(str(m) for m in models),
+        assume=assumptions(room, assume or {}), threshold=threshold, flips=flips, engine=engine, formats=tuple(formats),
+        options=options or Options(), overwrite=overwrite, resume=resume, seed=seed, from_predictions=from_predictions,
+    )  # fmt: skip
+    run = Run(request, progress)
+    entries = run.execute()
+    record = summary(run, entries)
+    return write(room, run, record)
+
+
+def measure(task: str, inputs: Paths, out: str | Path, **settings: Any) -> Result:
+    """Measure earlier predictions or masks, without a model; the arguments are those of ``predict``."""
+    return predict(task, inputs, out, from_predictions=True, **settings)
+
+
+def write(room: Task, run: Run, record: Mapping[str, Any]) -> Result:
+    """Write what belongs to a whole run: extra formats, measurements.csv, report.html, and last summary.json."""
+    from outcrop.outputs.report import write_report
+    from outcrop.outputs.table import write_measurements
+
+    out = run.request.out
+    good = [e for e in record["inputs"] if "error" not in e]
+    for name in run.request.formats:
+        room.formats[name](out, [e["stem"] for e in good])
+    result = Result(task=room.name, out=out, record=record)
+    write_measurements(out / "measurements.csv", result.measurements)
+    write_report(out / "report.html", room.title, record, out)
+    part = out / "summary.json.part"
+    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    part.replace(out / "summary.json")
+    run.journal.close()
+    return result
+
+
+def draw(task: str, out: str | Path, *, seed: int = 0, overwrite: bool = False, **settings: Any) -> list[Path]:
+    """Draw a made-up example with known truth and write it with its mask and ``truth.json``.
+
+    Raises:
+        OutputExists: a file of that name is there and ``overwrite`` is not set.
+    """
+    room = load_task(task)
+    return room.draw_files(Path(out), np.random.default_rng(seed), seed=seed, overwrite=overwrite, **settings)
+
+
+def train(task: str, data: str | Path, out: str | Path, **settings: Any) -> Path:
+    """Train a recipe of a room; see ``outcrop.engine.learn.train``. Needs the extra ``learn``."""
+    from outcrop.engine.learn import train as run
+
+    return run(load_task(task), Path(data), Path(out), **settings)
+
+
+def evaluate(task: str, data: str | Path, out: str | Path, **settings: Any) -> Any:
+    """Judge a model on data it never saw; see ``outcrop.engine.assess.assess``."""
+    from outcrop.engine.assess import assess
+
+    return assess(load_task(task), Path(data), Path(out), **settings)

