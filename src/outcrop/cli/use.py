@@ -127,6 +127,10 @@ def _options(
     )  # fmt: skip
 
 
+PER_INPUT, MOST_ROWS = 3, 24
+"""Measurements shown of each input, and rows shown in all."""
+
+
 def _tell(result: "Result", as_json: bool) -> None:
     """Print what a run gave, and leave with 4 (or 3, when nothing could be used) if inputs were refused."""
     from rich.console import Console
@@ -136,14 +140,18 @@ def _tell(result: "Result", as_json: bool) -> None:
         typer.echo(json.dumps(result.record, indent=1))
     else:
         table = Table("input", "what", "value", "90 % interval", "unit", box=None, header_style="bold")
-        shown = [m for m in result.measurements if not m["about"].get("body")]
-        for m in shown[:20]:
+        shown = [
+            m
+            for e in result.record["inputs"]
+            for m in ({"input": e["input"], **m} for m in e["measurements"][:PER_INPUT])
+        ]
+        for m in shown[:MOST_ROWS]:
             table.add_row(
                 Path(m["input"]).name, m["name"], f"{m['value']:.4g}", f"{m['low']:.4g} to {m['high']:.4g}", m["unit"]
             )
         Console().print(table)
-        if len(shown) > 20:
-            typer.echo(f"... and {len(shown) - 20} more in {result.out / 'measurements.csv'}")
+        if len(result.measurements) > len(shown[:MOST_ROWS]):
+            typer.echo(f"all {len(result.measurements)} measurements: {result.out / 'measurements.csv'}")
         typer.echo(f"report: {result.out / 'report.html'}")
     for refusal in result.refused:
         typer.secho(f"outcrop: {refusal['error']}", fg="red", err=True)

@@ -68,8 +68,18 @@ class Volume:
 
     @property
     def is_line(self) -> bool:
-        """True for a 2-D line: there is nothing to see in the crossline direction."""
-        return len(self.inlines) == 1
+        """True for a 2-D line: one inline, or one crossline."""
+        return 1 in self.shape[:2]
+
+    @property
+    def along(self) -> Direction:
+        """The direction whose sections hold more than one trace; of a whole volume, the inlines."""
+        return "crossline" if len(self.crosslines) == 1 and len(self.inlines) > 1 else "inline"
+
+    @property
+    def trace_spacing(self) -> float | None:
+        """Distance (m) between neighbouring traces of a section ``along``, None where unknown."""
+        return self.spacing[1] if self.along == "inline" else self.spacing[0]
 
     def cell_area(self) -> float:
         """Map area that one trace stands for, in m².

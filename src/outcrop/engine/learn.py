@@ -31,22 +31,22 @@ def held_out(
 ) -> list[Floats]:
     """Logits of pictures the network never saw, (classes, rows, cols) each; ``flip`` averages with the mirror image.
 
-    Pictures must fit in one chip; larger ones are for ``engine.predict``.
+    Pictures larger than a chip are seen whole, so they should not be much larger.
     """
     found: list[Floats] = []
     rng = np.random.default_rng(0)
-    for part in np.array_split(index, max(len(index) // 50, 1)):
-        image, _, _, context = augment.batch(labelled, part, classes, recipe.chip, augment.STILL, rng)
+    longest = max((max(labelled.masks[i].shape) for i in index), default=0)
+    side = recipe.chip if longest <= recipe.chip else -(-longest // net.size) * net.size
+    for part in np.array_split(index, max(len(index) * side**2 // (50 * 128**2), 1)):
+        image, _, _, context = augment.batch(labelled, part, classes, side, augment.STILL, rng)
         given = context if recipe.depth else None
         logits = forward(net, image, given, recipe.precision)
         if flip:
-            mirrored = forward(
-                net, image.flip(3).contiguous(memory_format=torch.channels_last), given, recipe.precision
-            )
-            logits = (logits + mirrored.flip(3)) / 2
+            mirror = image.flip(3).contiguous(memory_format=torch.channels_last)
+            logits = (logits + forward(net, mirror, given, recipe.precision).flip(3)) / 2
         for i, seen in zip(part, logits.numpy(), strict=True):
             rows, cols = labelled.masks[i].shape
-            top, left = (recipe.chip - rows) // 2, (recipe.chip - cols) // 2
+            top, left = (side - rows) // 2, (side - cols) // 2
             found.append(np.asarray(seen[:, top : top + rows, left : left + cols]))
     return found
 

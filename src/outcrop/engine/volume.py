@@ -90,9 +90,7 @@ def predict_volume(
     finished in the same folder are not seen again.
     """
     inlines, crosslines, samples = volume.shape
-    directions: list[Direction] = [] if volume.is_line else ["crossline"]
-    if crosslines > 1 or not directions:
-        directions.insert(0, "inline")
+    directions: tuple[Direction, ...] = (volume.along,) if volume.is_line else ("inline", "crossline")
     total = sum(inlines if d == "inline" else crosslines for d in directions)
     folder.mkdir(parents=True, exist_ok=True)
     done, passes = 0, []

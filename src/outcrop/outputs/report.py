@@ -87,7 +87,9 @@ def write_report(
         truths: input stem → measurement name → true value, for drawn scenes; shown beside the measured ones.
     """
     good = [e for e in record["inputs"] if "error" not in e]
-    order = sorted(range(len(good)), key=lambda i: -max((m["value"] for m in good[i]["measurements"]), default=0.0))
+    order = list(range(len(good)))
+    if len(good) > MOST_CARDS:
+        order.sort(key=lambda i: -max((m["value"] for m in good[i]["measurements"]), default=0.0))
     cards = []
     for i in order[:MOST_CARDS]:
         entry = good[i]

@@ -38,7 +38,8 @@ def _reader(stored: np.ndarray) -> Callable[[Direction, int, int], Floats]:
 
     def read(direction: Direction, start: int, stop: int) -> Floats:
         block = stored[start:stop] if direction == "inline" else stored[:, start:stop].swapaxes(0, 1)
-        values = np.array(block, np.float32)
+        with np.errstate(over="ignore"):
+            values = np.array(block, np.float32)
         values[~np.isfinite(values)] = np.nan
         return values
 
@@ -55,7 +56,11 @@ def open_array(path: Path, options: ArrayOptions = ArrayOptions()) -> Volume:
     """
     try:
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError) as error:
+    except Exception as error:  # noqa: BLE001  (numpy raises many kinds for a header that lies)
+        if "pickle" in str(error) or "Python objects" in str(error):
+            raise UnknownFormat(
+                f"{path.name} holds Python objects, or no array at all: save it with numpy.save"
+            ) from None
         raise DamagedFile(f"{path.name} is no readable .npy array ({error}): save it again with numpy.save") from None
     if not isinstance(stored, np.ndarray) or stored.dtype.kind not in "fiu":
         raise UnknownFormat(f"{path.name} does not hold one array of real numbers: save amplitudes as float32")

@@ -46,7 +46,10 @@ def _opened(path: Path) -> Any:
             f"{path.name} is no picture that Outcrop reads: give {', '.join(FORMATS)}, .npy or SEG-Y"
         ) from None
     except Image.DecompressionBombError:
-        raise TooLarge(f"{path.name} claims a size that no picture here has: check the file") from None
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise TooLarge(
+            f"{path.name} claims more than {most} pixels, the most that one picture may have: cut it into parts"
+        ) from None
     except (OSError, ValueError, SyntaxError) as error:
         raise DamagedFile(f"{path.name} cannot be opened as a picture ({error}): copy or export it again") from None
 
@@ -93,6 +96,8 @@ def open_picture(path: Path, options: PictureOptions = PictureOptions()) -> Scen
                 f"{path.name} has {cols} x {rows} pixels, more than the limit of {options.max_pixels}: "
                 "cut it into parts or raise --max-pixels"
             )
+        # Without a name Pillow does not map the file, which turns plain TIFFs with an orientation tag into noise.
+        image.filename = ""
         try:
             taken = _taken(image)
             values = _levels(ImageOps.exif_transpose(image))

@@ -27,7 +27,7 @@ class Options:
 
 
 def find(paths: Sequence[Path]) -> list[Path]:
-    """Files named, and files of known suffixes inside the folders named (sorted, not deeper).
+    """Files named, and files of known suffixes inside the folders named (sorted, not deeper), each once.
 
     Raises:
         BadInput: a path does not exist or a folder cannot be read.
@@ -44,7 +44,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
             found.append(path)
         else:
             raise BadInput(f"there is no file or folder {path}: check the path")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _start(path: Path) -> bytes:

@@ -75,7 +75,7 @@ def examples(folder: Path, *, company: bool = False) -> Labelled:
     images = [_image(p) for p in paths]
     masks = [_mask(folder / "masks" / p.name) for p in paths]
     if company:
-        kept = [i for i, pair in enumerate(zip(images, masks, strict=True)) if _tells_bodies(*pair)]
+        kept = [i for i, pair in enumerate(zip(images, masks, strict=True)) if _tells_bodies(*pair)][::COMPANY_STEP]
         paths, images, masks = [paths[i] for i in kept], [images[i] for i in kept], [masks[i] for i in kept]
     ids = tuple(p.stem for p in paths)
     table = next((p for p in (folder / "depths.csv", folder.parent / "depths.csv") if p.exists()), None)
@@ -101,6 +101,9 @@ def _mask(path: Path) -> NDArray[np.uint8]:
     """A mask, (rows, cols), 0 or 1."""
     return read_mask(path) if path.suffix == ".png" else (np.load(path, allow_pickle=False) > 0).astype(np.uint8)
 
+
+COMPANY_STEP = 2
+"""Every second picture is enough company: they cost as much as a whole section and fill a quarter of a chip."""
 
 LAYERED = 0.12
 """Lateral roughness (``looks``) below which an empty picture is plainly layered; the median of the empty ones."""

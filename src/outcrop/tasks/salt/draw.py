@@ -97,7 +97,7 @@ def draw_section(
     salt_share: tuple[float, float] = (0.02, 0.6),
     no_salt_probability: float = 0.2,
 ) -> tuple[Floats, NDArray[np.uint8]]:
-    """One made-up section and its salt, both (samples, traces): float32 of unit variance, and uint8 0 or 1.
+    """One made-up section and its salt, both (samples, traces): float32 with root mean square 1, and uint8 0 or 1.
 
     Raises:
         UsageError: the setting cannot be drawn.

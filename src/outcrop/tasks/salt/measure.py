@@ -38,6 +38,9 @@ ERRORS = MappingProxyType(
 )
 """Measurement → the model errors that speak about it, the nearest first."""
 
+COUNTED = "sample"
+"""Unit of a vertical axis that nobody named: samples are counted."""
+
 WITHOUT_SPACING = ("salt thickness volume", "m·trace")
 UNMEASURED = "The model's own error was never measured and is not in the interval."
 CREST = ("body", "crest_inline", "crest_crossline", "crest_x", "crest_y")
@@ -158,7 +161,8 @@ def _measure_picture(
     try:
         cell = abs(grid.transform.determinant) * metres(grid.axes[0], given, rng) * metres(grid.axes[1], given, rng)
     except WrongUnit as reason:
-        notes.append(f"No area: {reason}.")
+        if grid.axes[0].unit != "px":  # of a plain picture nobody expects an area
+            notes.append(f"No area: {reason}.")
         area = []
     else:
         area = [
@@ -222,9 +226,11 @@ def _model_error(calibration: Calibration, name: str) -> ModelError | None:
 
 def _voxel(volume: Volume, given: Mapping[str, Assumption], rng: np.random.Generator) -> tuple[Reals, str, str]:
     """(size of one voxel, name of the total, its unit): m³, m² along a line, or m × traces without a spacing."""
+    if volume.vertical.unit == COUNTED:
+        return np.ones(DRAWS), WITHOUT_SPACING[0], f"{COUNTED}·trace"
     thickness = volume.sample_step * metres(volume.vertical, given, rng)
     if volume.is_line:
-        along = volume.spacing[1]
+        along = volume.trace_spacing
         return (thickness * along, "salt area", "m²") if along else (thickness, *WITHOUT_SPACING)
     try:
         return thickness * volume.cell_area(), "salt volume", "m³"
@@ -234,7 +240,12 @@ def _voxel(volume: Volume, given: Mapping[str, Assumption], rng: np.random.Gener
 
 def _notes(volume: Volume, error: ModelError | None) -> list[str]:
     notes = [] if error else [UNMEASURED]
-    known = volume.spacing[1] if volume.is_line else all(volume.spacing)
+    known = volume.trace_spacing if volume.is_line else all(volume.spacing)
+    if volume.vertical.unit == COUNTED:
+        return [
+            *notes,
+            "The vertical axis is not named, so samples are counted: give --vertical and --sample-interval.",
+        ]
     if not known:
         notes.append(
             "The distance between traces is unknown, so this is thickness summed over traces: multiply by the map area "
@@ -244,6 +255,8 @@ def _notes(volume: Volume, error: ModelError | None) -> list[str]:
 
 
 def _method(vertical: Axis, unit: str) -> str:
+    if vertical.unit == COUNTED:
+        return "connected salt above the threshold, samples counted"
     thickness = "salt velocity × two-way time / 2" if vertical.unit in TIMES else "depth"
     across = {"m³": "map area of a trace", "m²": "distance along the line"}.get(unit, "traces")
     return f"connected salt above the threshold, {across} × thickness from {thickness}"

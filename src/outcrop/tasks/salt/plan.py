@@ -170,7 +170,9 @@ def _body(
         hilly = draw_field(rng, extent, extent[1] * rng.uniform(0.08, 0.3))
         relief = (*seabed.relief, (hilly, extent[2] * rng.uniform(0.0, 0.05)))
         veneer = replace(seabed, level=seabed.level + extent[2] * rng.uniform(0.015, 0.15), relief=relief)
-    body = draw_body(rng, extent, setting.styles, veneer)
+    # Teeth finer than the traces would be salt that no picture shows.
+    finest = 2 * (max(setting.spacing) if setting.shape[0] > 1 else setting.spacing[1])
+    body = draw_body(rng, extent, setting.styles, veneer, finest)
     low, high = setting.salt_share[0] * 1.1, max(setting.salt_share[1] * 0.95, setting.salt_share[0] * 1.1)
     # Half of the earths spread evenly over the shares, half over their logarithm.
     wanted = float(rng.choice([rng.uniform(low, high), np.exp(rng.uniform(np.log(low), np.log(high)))]))

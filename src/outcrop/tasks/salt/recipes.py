@@ -7,6 +7,7 @@ GREY_MEAN, GREY_SPREAD = (0.473,), (0.160,)
 
 PICTURES = Recipe(
     name="pictures",
+    decoder=(256, 128, 64, 32),
     mean=GREY_MEAN,
     std=GREY_SPREAD,
     presence=0.1,
@@ -25,7 +26,7 @@ SECTIONS = Recipe(
     std=GREY_SPREAD,
     phases=((1.0, "bce + dice"),),
     learning_rate=1e-3,
-    epochs=20,
+    epochs=12,
     batch=8,
     chip=192,
     fold_count=10,

@@ -26,7 +26,7 @@ class Earth:
     Attributes:
         setting: what was asked for.
         first_sample: vertical position of sample 0, ms or m.
-        seismic: (inlines, crosslines, samples) float32, unit variance.
+        seismic: (inlines, crosslines, samples) float32, root mean square 1.
         mask: the same shape, uint8: 1 where salt fills at least half of a sample.
         top, base: (inlines, crosslines): first and last salt of each trace inside the window, ms or m; NaN without.
         volume: m³ of salt in the window: the cells of all traces, from half a sample above the first sample
@@ -46,13 +46,20 @@ class Earth:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Slab:
-    """What one slab of lines gives; ``levels`` are the yardsticks of noise and of automatic gain."""
+    """What one slab of lines gives.
+
+    Attributes:
+        deepest: depth (m) of the window's end under each trace.
+        span: least and greatest depth (m) at which a trace meets salt.
+        levels: the yardsticks of noise and of automatic gain.
+    """
 
     seismic: Floats
     mask: NDArray[np.uint8]
     top: Floats
     base: Floats
     deepest: Floats
+    span: tuple[float, float]
     levels: tuple[float, float]
 
 
@@ -131,38 +138,42 @@ def _slab(plan: Plan, start: int, stop: int, levels: tuple[float, float] | None)
     if arrival is not None:
         hiss *= np.arange(setting.shape[2]) > arrival[own]
     top, base, deepest = (values[own] for values in _horizons(plan, rock))
+    met = plan.edges[rock.inside.any(axis=(0, 1))]
     return _Slab(
         seismic=look.finish(seismic + hiss, y[own], x, power),
         mask=(salt[own] >= half).astype(np.uint8),
         top=top,
         base=base,
         deepest=deepest,
+        span=(float(met[0]), float(met[-1])) if len(met) else (0.0, 0.0),
         levels=(noise_level, power),
     )
 
 
-def _quadrature(plan: Plan, start: int, stop: int, deepest: Floats) -> float:
+def _quadrature(plan: Plan, start: int, stop: int, part: _Slab) -> float:
     """m³ of salt under the cells of these lines, by 2 x 2 Gauss points a cell and thickness along the vertical.
 
-    The points lie between the traces and the depths differ from the picture's, so that nothing is shared
-    with the mask but the implicit function itself.
+    The points lie between the traces and the depths differ from the picture's: nothing is shared with the mask
+    but the implicit function itself, and the box outside which there is no salt.
     """
-    if plan.body is None:
+    found = np.flatnonzero((~np.isnan(part.top)).any(axis=0))
+    if plan.body is None or not len(found):
         return 0.0
-    setting = plan.setting
+    across, along = plan.setting.spacing
+    first, last = max(int(found[0]) - 2, 0), min(int(found[-1]) + 3, plan.setting.shape[1])
     gauss = np.array([-0.5, 0.5]) / np.sqrt(3)
-    y = ((np.arange(start, stop)[:, None] + gauss).ravel() * setting.spacing[0]).astype(np.float32)
-    x = ((np.arange(setting.shape[1])[:, None] + gauss).ravel() * setting.spacing[1]).astype(np.float32)
-    step = plan.cell * 2.0
-    z = np.arange(int(np.ceil(float(deepest.max()) / step)) + 1, dtype=np.float32) * np.float32(step)
-    ends = np.repeat(np.repeat(deepest, 2, axis=0), 2, axis=1)[:, :, None]
-    inside = np.clip((ends - z[:-1]) / np.float32(step), 0, 1)
-    thickness = (salt_share(plan.body.distance(y, x, z)) * inside).sum(axis=2, dtype=np.float64) * step
-    return float(thickness.sum()) * setting.spacing[0] * setting.spacing[1] / 4
+    y = ((np.arange(start, stop)[:, None] + gauss).ravel() * across).astype(np.float32)
+    x = ((np.arange(first, last)[:, None] + gauss).ravel() * along).astype(np.float32)
+    step, margin = np.float32(0.8 * plan.cell), 4 * plan.cell
+    z = np.arange(max(part.span[0] - margin, 0), part.span[1] + margin, step, dtype=np.float32)
+    ends = np.repeat(np.repeat(part.deepest[:, first:last], 2, axis=0), 2, axis=1)[:, :, None]
+    inside = np.clip((ends - z[:-1]) / step, 0, 1)
+    thickness = (salt_share(plan.body.distance(y, x, z)) * inside).sum(axis=2, dtype=np.float64)
+    return float(thickness.sum()) * float(step) * across * along / 4
 
 
 def _level(seismic: Floats, clip: float) -> None:
-    """Clip at so many standard deviations and bring to unit variance, in place and line by line."""
+    """Clip at so many times the root mean square and bring that to 1, in place and line by line."""
     for limit in (clip, np.inf):
         spread = float(np.sqrt(np.mean([np.mean(line * line, dtype=np.float64) for line in seismic]))) or 1.0
         for line in seismic:
@@ -182,7 +193,7 @@ def render(plan: Plan) -> Earth:
         part = _slab(plan, start, stop, levels)
         levels, own = part.levels, slice(start, stop)
         seismic[own], mask[own], top[own], base[own] = part.seismic, part.mask, part.top, part.base
-        volume += _quadrature(plan, start, stop, part.deepest)
+        volume += _quadrature(plan, start, stop, part)
     _level(seismic, plan.look.clip)
     shift = plan.first_sample - setting.step / 2
     return Earth(

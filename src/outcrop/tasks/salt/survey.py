@@ -113,7 +113,7 @@ def body_facts(body: Body, volume: Volume) -> dict[str, Any]:
     line, trace, sample = body.crest
     lines, traces = body.stop[0] - body.start[0], body.stop[1] - body.start[1]
     across, along = volume.spacing
-    metric = bool(along) if volume.is_line else bool(across and along)
+    metric = bool(volume.trace_spacing) if volume.is_line else bool(across and along)
     return {
         "body": body.id,
         "voxels": body.voxels,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -140,11 +139,9 @@ def _overlays(seen: Seen, found: SaltSurvey, folder: Path, stem: str) -> list[Pa
     volume, prepared = found.volume, seen.prepared.source
     if not isinstance(prepared, Volume):
         return []
-    wanted: list[tuple[Literal["inline", "crossline"], int]] = [("inline", volume.shape[0] // 2)]
-    if volume.shape[0] > 1:
-        wanted.append(("crossline", volume.shape[1] // 2))
-    if volume.shape[1] == 1:
-        wanted = [("crossline", 0)]
+    wanted: list[tuple[Direction, int]] = [("inline", volume.shape[0] // 2), ("crossline", volume.shape[1] // 2)]
+    if volume.is_line:
+        wanted = [(volume.along, 0)]
     files = []
     for direction, position in wanted:
         name = f"{stem}.overlay.png" if len(wanted) == 1 else f"{stem}.{direction}.overlay.png"

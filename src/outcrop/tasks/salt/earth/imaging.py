@@ -114,7 +114,7 @@ class Look:
         calm: factor on that noise inside salt, and below it.
         gain_spread: spread of the gain from trace to trace.
         agc: exponent and window (samples) of the automatic gain.
-        clip: standard deviations at which amplitudes are clipped.
+        clip: amplitudes are clipped at so many times their root mean square.
     """
 
     interval: float

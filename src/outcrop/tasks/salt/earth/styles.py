@@ -135,12 +135,15 @@ STYLES = MappingProxyType(
 """Structural styles by name: (rng, extent) → the parts of a body before roughening."""
 
 
-def draw_body(rng: np.random.Generator, extent: Extent, styles: tuple[str, ...], roof: Surface | None) -> Body:
-    """A body of one of these styles; its ``level`` and inclusions are still to be set."""
+def draw_body(
+    rng: np.random.Generator, extent: Extent, styles: tuple[str, ...], roof: Surface | None, finest: float
+) -> Body:
+    """A body of one of these styles, rough down to ``finest`` (m); its ``level`` and inclusions are still to be set."""
     style = str(rng.choice(styles))
     depth = extent[2]
     lumps = draw_field(rng, extent, extent[1] * rng.uniform(0.06, 0.2), depth * rng.uniform(0.1, 0.3))
-    teeth = draw_field(rng, extent, extent[1] * rng.uniform(0.01, 0.04), depth * rng.uniform(0.03, 0.08))
+    tooth = max(extent[1] * rng.uniform(0.01, 0.04), finest)
+    teeth = draw_field(rng, extent, tooth, depth * rng.uniform(0.03, 0.08))
     jagged = rng.choice([rng.uniform(0.0, 0.006), rng.uniform(0.006, 0.022)])
     rough = ((lumps, depth * rng.uniform(0.0, 0.07)), (teeth, depth * float(jagged)))
     return Body(parts=STYLES[style](rng, extent), blend=depth * rng.uniform(0.01, 0.08), rough=rough, roof=roof)

@@ -1,0 +1,1 @@
+"""Speed and memory promises, each measured in one run: ``make bench``."""

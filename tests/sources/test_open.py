@@ -1,0 +1,149 @@
+"""Files are found by their suffix and opened by their first bytes."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from outcrop.core.errors import BadInput, DamagedFile, OutcropError, TooLarge, UnknownFormat
+from outcrop.core.scene import Scene
+from outcrop.core.volume import Volume
+from outcrop.sources.array import ArrayOptions
+from outcrop.sources.image import PictureOptions
+from outcrop.sources.open import SUFFIXES, Options, find, open_scenes, open_source
+
+GREY = np.arange(54, dtype=np.uint8).reshape(6, 9)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    Image.fromarray(GREY).save(tmp_path / "picture.png")
+    return tmp_path / "picture.png"
+
+
+@pytest.fixture
+def cube(tmp_path: Path) -> Path:
+    np.save(tmp_path / "cube.npy", np.arange(60, dtype=np.float32).reshape(3, 4, 5))
+    return tmp_path / "cube.npy"
+
+
+def test_a_picture_is_a_scene_and_an_array_a_volume(picture: Path, cube: Path) -> None:
+    assert isinstance(open_source(picture), Scene)
+    assert isinstance(open_source(cube), Volume)
+
+
+@pytest.mark.parametrize("name", ["picture.sgx", "picture", "picture.PNG", "picture.jpg", "picture.dat"])
+def test_a_picture_is_known_by_its_content_whatever_its_name(picture: Path, name: str) -> None:
+    scene = open_source(picture.rename(picture.with_name(name)))
+    assert isinstance(scene, Scene) and scene.grid.shape == (6, 9)
+
+
+def test_an_array_is_known_by_its_content_whatever_its_name(cube: Path) -> None:
+    assert isinstance(open_source(cube.rename(cube.with_name("cube.png"))), Volume)
+
+
+def test_a_picture_gives_itself_and_a_volume_its_inlines(picture: Path, cube: Path) -> None:
+    assert [scene.id for scene in open_scenes(picture)] == ["picture"]
+    assert [scene.id for scene in open_scenes(cube)] == ["cube/inline-1", "cube/inline-2", "cube/inline-3"]
+
+
+def test_options_reach_the_source_they_are_for(picture: Path, cube: Path) -> None:
+    options = Options(picture=PictureOptions(max_pixels=10), array=ArrayOptions(spacing=(25.0, 12.5)))
+    with pytest.raises(TooLarge):
+        open_source(picture, options)
+    volume = open_source(cube, options)
+    assert isinstance(volume, Volume) and volume.spacing == (25.0, 12.5)
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".txt", ""])
+def test_an_empty_file_is_refused_whatever_its_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"empty{suffix}"
+    path.touch()
+    with pytest.raises(DamagedFile, match=f"empty{suffix} is empty: copy or export it again"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize(
+    "text",
+    ["hello\n", "Copyright of this text: nobody\n" * 200, "C 1 not a header\n", "<html>" * 900, "\x00" * 5000],
+    ids=range(5),
+)
+def test_text_under_any_name_is_refused_by_name(tmp_path: Path, suffix: str, text: str) -> None:
+    path = tmp_path / f"text{suffix}"
+    path.write_text(text)
+    with pytest.raises(BadInput, match=f"text{suffix}"):
+        open_source(path)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "table.csv", "page.html", "paper.pdf", "all.zip", "data.json"])
+def test_other_files_are_refused_with_what_is_wanted(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("something else")
+    with pytest.raises(UnknownFormat, match=r"is no picture and no seismic file: give one of \.png"):
+        open_source(tmp_path / name)
+
+
+@given(st.sampled_from(SUFFIXES), st.binary(min_size=1, max_size=4000))
+def test_noise_under_any_name_is_refused(tmp_path_factory: pytest.TempPathFactory, suffix: str, noise: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / f"noise{suffix}"
+    path.write_bytes(noise)
+    with pytest.raises(OutcropError, match=f"noise{suffix}"):
+        open_source(path)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        open_source(tmp_path)
+
+
+def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"gone\.png cannot be read"):
+        open_source(tmp_path / "gone.png")
+
+
+def test_a_folder_gives_the_files_it_knows_in_order(tmp_path: Path) -> None:
+    for name in ("b.png", "a.PNG", "c.Sgy", "notes.txt", "d.npy", ".hidden", "e.png.part"):
+        (tmp_path / name).touch()
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "deeper" / "f.png").touch()
+    (tmp_path / "folder.png").mkdir()
+    assert [path.name for path in find([tmp_path])] == ["a.PNG", "b.png", "c.Sgy", "d.npy"]
+
+
+def test_files_named_outright_are_taken_in_the_order_given(tmp_path: Path) -> None:
+    for name in ("b.txt", "a.png"):
+        (tmp_path / name).touch()
+    assert find([tmp_path / "b.txt", tmp_path / "a.png"]) == [tmp_path / "b.txt", tmp_path / "a.png"]
+
+
+def test_a_path_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"there is no file or folder .*nowhere: check the path"):
+        find([tmp_path / "nowhere"])
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("needs a user who is not root: root may read everything")
+    tmp_path.chmod(0o000)
+    try:
+        with pytest.raises(BadInput, match="cannot be read"):
+            find([tmp_path])
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_file_that_cannot_be_read_is_refused(picture: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("needs a user who is not root: root may read everything")
+    picture.chmod(0o000)
+    with pytest.raises(BadInput, match=r"picture\.png cannot be read .*check the file and its permissions"):
+        open_source(picture)
+
+
+def test_what_is_named_twice_is_found_once(picture: Path) -> None:
+    """A folder and a file in it: one result, not two that overwrite each other."""
+    assert find([picture.parent, picture]) == [picture]
