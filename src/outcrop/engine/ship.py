@@ -39,7 +39,7 @@ def ship(
     folds = sorted(int(p.parent.name.removeprefix("fold-")) for p in run.glob("fold-*/held-out.npz"))
     for fold in folds:
         net, recipe = network_of(run, fold, labelled.images[0].shape[0])
-        card = card_of(task, recipe, run, labelled, found, sides, name)
+        card = card_of(task, recipe, run / f"fold-{fold}", labelled, found, sides, name)
         path = export(net, card, out / f"{card.name}-{fold}.onnx")
         chips = _chips(labelled, recipe, len(task.classes))
         written += [path, quantise(path, out / "int8" / path.name, chips)]
@@ -49,14 +49,14 @@ def ship(
 def card_of(
     task: Task,
     recipe: Recipe,
-    run: Path,
+    where: Path,
     labelled: Labelled,
     found: Evaluation,
     sides: tuple[int, int] | None,
     name: str | None,
 ) -> Card:
-    """The card of a run's models."""
-    record = json.loads((run / "record.json").read_text())
+    """The card of the model of one fold, whose folder is ``where``."""
+    record = json.loads((where / "record.json").read_text())
     exact = recipe.chip % 32 != 0
     scores = {
         "metric": found.metric, "mean over folds": round(found.fold_mean, 4), "spread": round(found.fold_spread, 4),

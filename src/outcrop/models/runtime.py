@@ -24,6 +24,10 @@ TOLERANCE = 0.05
 """Largest mean difference in probability at which openvino is believed."""
 
 
+Run = Callable[[Floats, Floats | None], Floats]
+"""(n, bands, rows, cols) float32 without NaN, and (n, 2) context or None → probabilities (n, classes, rows, cols)."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
     """One model file, loaded.
@@ -36,7 +40,7 @@ class Model:
 
     path: Path
     card: Card
-    run: Callable[[Floats, Floats | None], Floats]
+    run: Run
 
     @cached_property
     def sha256(self) -> str:
@@ -109,7 +113,8 @@ def load(path: Path, *, engine: str = "onnxruntime") -> Model:
     """Open a model file.
 
     Args:
-        engine: "onnxruntime", "openvino" (must be installed), or "auto" (openvino when installed).
+        engine: "onnxruntime", "openvino" (must be installed), or "auto": onnxruntime first, and openvino, where it
+            is installed and agrees, once enough was seen to repay its slow loading.
 
     Raises:
         UsageError: no such engine.
@@ -129,13 +134,32 @@ def load(path: Path, *, engine: str = "onnxruntime") -> Model:
         )
     card = Card.from_json(metadata["outcrop"], path.name)
     run = _run_onnx(session)
-    if engine in ("openvino", "auto"):
-        faster = _openvino(path, card, run, required=engine == "openvino")
-        run = faster or run
+    if engine == "openvino":
+        run = _openvino(path, card, run, required=True)
+    elif engine == "auto":
+        run = _patient(path, card, run)
     return Model(path=path, card=card, run=run)
 
 
-def _run_onnx(session: Any) -> Callable[[Floats, Floats | None], Floats]:
+REPAID = 100 * 128 * 128
+"""Pixels after which openvino's loading (more than half a second a model) pays."""
+
+
+def _patient(path: Path, card: Card, reference: Run) -> Run:
+    """onnxruntime until ``REPAID`` pixels were seen, then openvino if it can be had."""
+    seen, now = 0, reference
+
+    def run(chips: Floats, context: Floats | None) -> Floats:
+        nonlocal seen, now
+        before, seen = seen, seen + chips.size
+        if before < REPAID <= seen:
+            now = _openvino(path, card, reference, required=False) or reference
+        return now(chips, context)
+
+    return run
+
+
+def _run_onnx(session: Any) -> Run:
     names = [i.name for i in session.get_inputs()]
 
     def run(chips: Floats, context: Floats | None) -> Floats:

@@ -1,6 +1,5 @@
 """Pictures out: 8-bit probability, class mask and overlay as PNG, each written whole or not at all."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from outcrop.core.scene import Floats
+from outcrop.outputs import replacing
 
 NO_DATA = 255
 """Mask value where the sensor saw nothing."""
@@ -19,9 +19,8 @@ COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114
 
 def write_png(path: Path, image: Image.Image) -> Path:
     """Write a PNG under a temporary name, then give it its own."""
-    part = path.with_name(path.name + ".part")
-    image.save(part, format="PNG", compress_level=1)
-    os.replace(part, path)
+    with replacing(path) as part:
+        image.save(part, format="PNG", compress_level=1)
     return path
 
 

@@ -123,6 +123,16 @@ def test_nothing_is_slower_than_water(seed: int) -> None:
     assert density.min() >= 1.0
 
 
+def test_salt_stays_below_the_sea_bed() -> None:
+    plans = (draw_plan(np.random.default_rng(seed), Setting(shape=(1, 80, 128), domain="depth")) for seed in range(20))
+    marine = [plan for plan in plans if plan.sediments.seabed is not None]
+    assert marine
+    for plan in marine:
+        y, x = np.zeros(1, np.float32), np.arange(80, dtype=np.float32) * 25
+        assert plan.sediments.seabed is not None
+        assert not (columns(plan, y, x).inside & (plan.edges <= plan.sediments.seabed.at(y, x))).any()
+
+
 def test_an_earth_without_salt_has_none_anywhere() -> None:
     example = draw_volume(np.random.default_rng(1), Setting(shape=SMALL, no_salt_probability=1.0))
     assert not example.mask.any()

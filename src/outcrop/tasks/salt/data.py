@@ -5,13 +5,15 @@ Layout: ``images/*.png`` and ``masks/*.png`` of the same name; beside them or on
 """
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from outcrop.core.errors import BadInput
+from outcrop.core.errors import BadInput, DamagedFile
 from outcrop.core.labelled import Labelled
 from outcrop.core.scene import Floats
 from outcrop.tasks.salt.looks import looks
@@ -27,19 +29,29 @@ DEPTH_MEAN, DEPTH_SPREAD = 506.0, 209.0
 def grey(path: Path) -> Floats:
     """A picture as grey values in [0, 1], (rows, cols)."""
     with Image.open(path) as image:
+        if image.mode.startswith("I"):
+            return np.asarray(image, np.float32) / np.float32(65535)
         return np.asarray(image.convert("L"), np.float32) / np.float32(255)
 
 
 def read_mask(path: Path) -> NDArray[np.uint8]:
     """A mask of any bit depth, (rows, cols): 1 where the file is above 0."""
     with Image.open(path) as image:
-        return (np.asarray(image) > 0).astype(np.uint8)
+        values = np.asarray(image)
+    return ((values if values.ndim == 2 else values[..., :3].max(2)) > 0).astype(np.uint8)
 
 
 def read_depths(path: Path) -> dict[str, float]:
-    """Depth z by picture id."""
-    with path.open(newline="") as file:
-        return {row["id"]: float(row["z"]) for row in csv.DictReader(file)}
+    """Depth z by picture id.
+
+    Raises:
+        BadInput: no table of that kind.
+    """
+    try:
+        with path.open(newline="") as file:
+            return {row["id"]: float(row["z"]) for row in csv.DictReader(file)}
+    except (KeyError, ValueError, TypeError, csv.Error):
+        raise BadInput(f"{path} is no table of depths: give the columns id and z, with a number in every row") from None
 
 
 def depth_context(ids: tuple[str, ...], depths: dict[str, float]) -> Floats:
@@ -62,7 +74,7 @@ def examples(folder: Path, *, company: bool = False) -> Labelled:
             are left out then, and so are those with less than 5 or more than 95 % of salt.
 
     Raises:
-        BadInput: no pictures, or a picture without a mask.
+        BadInput: no pictures, a picture that cannot be read, or one without a mask of its size.
     """
     from outcrop.tasks.salt.mosaics import mosaics
 
@@ -72,8 +84,11 @@ def examples(folder: Path, *, company: bool = False) -> Labelled:
     lost = [p.name for p in paths if not (folder / "masks" / p.name).exists()]
     if lost:
         raise BadInput(f"{folder}/masks lacks {len(lost)} masks, first {lost[0]}: every picture in images/ needs one")
-    images = [_image(p) for p in paths]
-    masks = [_mask(folder / "masks" / p.name) for p in paths]
+    images = [_read(_image, p) for p in paths]
+    masks = [_read(_mask, folder / "masks" / p.name) for p in paths]
+    odd = [p.name for p, i, m in zip(paths, images, masks, strict=True) if i.shape != m.shape]
+    if odd:
+        raise BadInput(f"{folder}/masks/{odd[0]} and its picture differ in size: give every picture a mask of its size")
     if company:
         kept = [i for i, pair in enumerate(zip(images, masks, strict=True)) if _tells_bodies(*pair)][::COMPANY_STEP]
         paths, images, masks = [paths[i] for i in kept], [images[i] for i in kept], [masks[i] for i in kept]
@@ -87,6 +102,14 @@ def examples(folder: Path, *, company: bool = False) -> Labelled:
         strata=np.array([coverage_class(m) for m in masks], np.int64),
         context=depth_context(ids, read_depths(table) if table else {}),
     )
+
+
+def _read(how: Callable[[Path], NDArray[Any]], path: Path) -> NDArray[Any]:
+    """A picture or mask, or a refusal that names the file."""
+    try:
+        return how(path)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise DamagedFile(f"{path} cannot be read ({error}): copy or export it again") from None
 
 
 def _image(path: Path) -> Floats:

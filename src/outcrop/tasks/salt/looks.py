@@ -36,9 +36,9 @@ ADVICE = {
 
 
 def looks(grey: Floats) -> dict[str, float]:
-    """The looks of one picture or section, (rows, cols) in [0, 1], NaN where nothing was seen; empty when too small."""
+    """The looks of one picture or section, (rows, cols) in [0, 1], NaN where nothing was seen; empty when too small or unseen."""
     rows, cols = grey.shape
-    if rows < 16 or cols < 16:
+    if rows < 16 or cols < 16 or not np.isfinite(grey).any():
         return {}
     filled = np.where(np.isfinite(grey), grey, np.nanmean(grey)).astype(np.float64)
     spread = float(filled.std())
@@ -66,7 +66,8 @@ def ranges(pictures: Sequence[Floats], low: float = 0.25, high: float = 99.75) -
     """[low, high] percentiles of each look over training pictures, (rows, cols) each."""
     table = [found for picture in pictures if (found := looks(picture))]
     return {
-        name: [round(float(np.percentile([t[name] for t in table], q)), 4) for q in (low, high)] for name in table[0]
+        name: [round(float(np.percentile([t[name] for t in table], q)), 4) for q in (low, high)]
+        for name in (table[0] if table else ())
     }
 
 

@@ -37,6 +37,8 @@ def _partners(first: Floats, second: Floats) -> list[tuple[int, int]]:
 def mosaics(images: Sequence[Floats]) -> NDArray[np.int64]:
     """Mosaic number of each picture, (n,); pictures (rows, cols) of one size are compared, others stand alone."""
     group = np.arange(len(images))
+    if not len(images):
+        return group
     shapes = [i.shape for i in images]
     common = max(set(shapes), key=shapes.count)
     index = np.array([i for i, s in enumerate(shapes) if s == common])

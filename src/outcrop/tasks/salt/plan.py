@@ -165,11 +165,16 @@ def _body(
     rng: np.random.Generator, setting: Setting, sketch: Sketch, extent: Extent, seabed: Surface | None, velocity: float
 ) -> Body:
     """A body that fills a share of the window, under a veneer of sediment where there is a sea bed."""
-    veneer = None
+    veneer: tuple[Surface, ...] = ()
     if seabed is not None:
         hilly = draw_field(rng, extent, extent[1] * rng.uniform(0.08, 0.3))
         relief = (*seabed.relief, (hilly, extent[2] * rng.uniform(0.0, 0.05)))
-        veneer = replace(seabed, level=seabed.level + extent[2] * rng.uniform(0.015, 0.15), relief=relief)
+        thick = extent[2] * rng.uniform(0.015, 0.15)
+        # However hilly, the veneer is never thinner than a hundredth of the window.
+        veneer = (
+            replace(seabed, level=seabed.level + thick, relief=relief),
+            replace(seabed, level=seabed.level + extent[2] * 0.01),
+        )
     # Teeth finer than the traces would be salt that no picture shows.
     finest = 2 * (max(setting.spacing) if setting.shape[0] > 1 else setting.spacing[1])
     body = draw_body(rng, extent, setting.styles, veneer, finest)

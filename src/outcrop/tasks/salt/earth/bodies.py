@@ -121,14 +121,14 @@ class Body:
         blend: length (m) over which parts flow together.
         rough: random fields and how far (m) each moves the boundary.
         level: how far (m) the boundary is pushed out.
-        roof: salt stays below this surface (the sea bed); None without.
+        roof: salt stays below all of these surfaces.
     """
 
     parts: tuple[Shape, ...]
     blend: float
     rough: tuple[tuple[Field, float], ...]
     level: float = 0.0
-    roof: Surface | None = None
+    roof: tuple[Surface, ...] = ()
     inclusions: tuple[Shape, ...] = ()
 
     def distance(self, y: Floats, x: Floats, z: Floats) -> Floats:
@@ -136,8 +136,8 @@ class Body:
         out = reduce(self._join, (part.distance(y, x, z) for part in self.parts))
         ripple = sum((np.float32(size) * field.at(y, x, z) for field, size in self.rough), np.float32(0))
         out += ripple - np.float32(self.level)
-        if self.roof is not None:
-            np.maximum(out, self.roof.at(y, x) - z, out=out)
+        for roof in self.roof:
+            np.maximum(out, roof.at(y, x) - z, out=out)
         for hole in self.inclusions:
             np.maximum(out, ripple - hole.distance(y, x, z), out=out)
         return out

@@ -51,13 +51,13 @@ class Sketch:
 
 def grow(sketch: Sketch, body: Body, wanted: float, salt_velocity: float) -> Body:
     """The body, its boundary moved out or in until it fills the wanted share of the window."""
-    bare = replace(body, roof=None).distance(sketch.y, sketch.x, sketch.z)
-    roof = None if body.roof is None else body.roof.at(sketch.y, sketch.x) - sketch.z
+    bare = replace(body, roof=()).distance(sketch.y, sketch.x, sketch.z)
+    roofs = [roof.at(sketch.y, sketch.x) - sketch.z for roof in body.roof]
     low, high = float(bare.min()), float(bare.max())
     for _ in range(16):
         level = (low + high) / 2
         moved = bare - np.float32(level)
-        if roof is not None:
+        for roof in roofs:
             np.maximum(moved, roof, out=moved)
         if sketch.share(moved, salt_velocity)[0] < wanted:
             low = level

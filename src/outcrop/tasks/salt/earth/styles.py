@@ -136,7 +136,7 @@ STYLES = MappingProxyType(
 
 
 def draw_body(
-    rng: np.random.Generator, extent: Extent, styles: tuple[str, ...], roof: Surface | None, finest: float
+    rng: np.random.Generator, extent: Extent, styles: tuple[str, ...], roof: tuple[Surface, ...], finest: float
 ) -> Body:
     """A body of one of these styles, rough down to ``finest`` (m); its ``level`` and inclusions are still to be set."""
     style = str(rng.choice(styles))
