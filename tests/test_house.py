@@ -36,7 +36,7 @@ HOMES = {
     "openvino": ("models/runtime.py",),
     "segyio": ("sources/segy", "sources/zgy", "outputs/seismic"),
     "rasterio": ("sources/geotiff", "outputs/raster"),
-    "matplotlib": ("outputs/plots",),
+    "matplotlib": ("outputs/",),
     "jinja2": ("outputs/",),
     "typer": ("cli",),
     "rich": ("cli",),

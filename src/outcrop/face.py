@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from outcrop import tasks
-from outcrop.core.errors import UsageError
+from outcrop.core.errors import OutcropError, UsageError
 from outcrop.core.estimate import Assumption
 from outcrop.core.task import Result, Task
-from outcrop.engine.run import Progress, Request, Run, summary
+from outcrop.engine.run import Progress, Request, Run
 from outcrop.sources.open import Options
 
 Paths = str | Path | Sequence[str | Path]
@@ -35,7 +38,7 @@ def assumptions(task: Task, given: Mapping[str, Assumption | str | float]) -> di
     """Assumptions from text: "4500" is exact, "4400:4500:4600" is low, best, high, in the unit of the task's own.
 
     Raises:
-        UsageError: no such assumption, not numbers, or not low ≤ best ≤ high.
+        UsageError: no such assumption, not finite numbers, or not low ≤ best ≤ high.
     """
     found: dict[str, Assumption] = {}
     for name, value in given.items():
@@ -49,7 +52,7 @@ def assumptions(task: Task, given: Mapping[str, Assumption | str | float]) -> di
             low, best, high = parts if len(parts) == 3 else (parts[0],) * 3
         except ValueError:
             raise UsageError(f"the assumption {name}={value!r} is not a number: give 4500 or 4400:4500:4600") from None
-        if len(parts) not in (1, 3) or not low <= best <= high:
+        if len(parts) not in (1, 3) or not low <= best <= high or not all(map(isfinite, parts)):
             raise UsageError(f"the assumption {name}={value!r} is not low:best:high: give e.g. 4400:4500:4600")
         found[name] = Assumption(
             low=low, best=best, high=high, unit=task.assumptions[name].unit, source="given by the user"
@@ -82,6 +85,7 @@ def predict(
     room = load_task(task)
     if threshold is not None and not 0 < threshold < 1:
         raise UsageError(f"a threshold of {threshold} is no probability: give one between 0 and 1")
+    _refuse_seed(seed)
     request = Request(
         task=room, inputs=_paths(inputs), out=Path(out), models=tuple(str(m) for m in models),
         assume=assumptions(room, assume or {}), threshold=threshold, flips=flips, engine=engine, formats=tuple(formats),
@@ -93,27 +97,72 @@ def predict(
     return write(room, run, record)
 
 
+def _refuse_seed(seed: int) -> None:
+    if seed < 0:
+        raise UsageError(f"a seed of {seed} is below 0: give 0 or a whole number above it")
+
+
 def measure(task: str, inputs: Paths, out: str | Path, **settings: Any) -> Result:
     """Measure earlier predictions or masks, without a model; the arguments are those of ``predict``."""
     return predict(task, inputs, out, from_predictions=True, **settings)
 
 
+def summary(run: Run, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a whole run, as ``summary.json`` holds it."""
+    from outcrop import __version__
+
+    request = run.request
+    models = run.ensembles.named({file for e in entries.values() for file in e.get("models", [])})
+    # The first model of a set speaks for all of it; `measure` finds here what an earlier run trusted.
+    first = {e["models"][0] for e in entries.values() if e.get("models")}
+    trust = {m.path.name: {"calibration": asdict(m.card.calibration)} for m in models if m.path.name in first}
+    return {
+        "task": request.task.name,
+        "outcrop": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "models": [
+            {"file": m.path.name, "sha256": m.sha256, "precision": m.card.precision, **trust.get(m.path.name, {})}
+            for m in models
+        ],
+        "assumptions": {
+            name: {"low": a.low, "best": a.best, "high": a.high, "unit": a.unit, "source": a.source}
+            for name, a in run.given.items()
+        },
+        "seed": request.seed,
+        "flips": request.flips,
+        "threshold": request.threshold,
+        "inputs": list(entries.values()),
+        "refused": [{"input": e["input"], "error": e["error"]} for e in entries.values() if "error" in e],
+        "warnings": sorted({f"{Path(e['input']).name}: {n}" for e in entries.values() for n in e.get("notes", [])}),
+    }
+
+
 def write(room: Task, run: Run, record: Mapping[str, Any]) -> Result:
-    """Write what belongs to a whole run: extra formats, measurements.csv, report.html, and last summary.json."""
+    """Write what belongs to a whole run: extra formats, measurements.csv, report.html, and last summary.json.
+
+    Raises:
+        OutcropError: an extra format could not be made of these inputs; everything else is written before.
+    """
     from outcrop.outputs.report import write_report
     from outcrop.outputs.table import write_measurements
 
     out = run.request.out
     good = [e for e in record["inputs"] if "error" not in e]
-    for name in run.request.formats:
-        room.formats[name](out, [e["stem"] for e in good])
     result = Result(task=room.name, out=out, record=record)
+    refusal = None
+    try:
+        for name in run.request.formats:
+            room.formats[name](out, [e["stem"] for e in good])
+    except OutcropError as error:
+        refusal = error
     write_measurements(out / "measurements.csv", result.measurements)
     write_report(out / "report.html", room.title, record, out)
     part = out / "summary.json.part"
     part.write_text(json.dumps(record, indent=1), encoding="utf-8")
     part.replace(out / "summary.json")
     run.journal.close()
+    if refusal:
+        raise refusal
     return result
 
 
@@ -121,9 +170,11 @@ def draw(task: str, out: str | Path, *, seed: int = 0, overwrite: bool = False, 
     """Draw a made-up example with known truth and write it with its mask and ``truth.json``.
 
     Raises:
+        UsageError: a setting that is not known.
         OutputExists: a file of that name is there and ``overwrite`` is not set.
     """
     room = load_task(task)
+    _refuse_seed(seed)
     return room.draw_files(Path(out), np.random.default_rng(seed), seed=seed, overwrite=overwrite, **settings)
 
 

@@ -86,4 +86,19 @@ def test_a_cell_of_unknown_size_is_refused(spacing: tuple[float | None, float | 
 def test_one_inline_is_a_line() -> None:
     line = replace(VOLUME, inlines=np.array([1]), live=np.ones((1, 4), bool))
     assert line.is_line and line.shape == (1, 4, 5)
-    assert not VOLUME.is_line and VOLUME.shape == (3, 4, 5)
+    assert (line.along, line.trace_spacing) == ("inline", 12.5)
+
+
+def test_one_crossline_is_a_line_too() -> None:
+    line = replace(VOLUME, crosslines=np.array([1]), live=np.ones((3, 1), bool))
+    assert line.is_line and line.shape == (3, 1, 5)
+    assert (line.along, line.trace_spacing) == ("crossline", 25.0)
+
+
+def test_a_single_trace_runs_along_its_inline() -> None:
+    trace = replace(VOLUME, inlines=np.array([1]), crosslines=np.array([1]), live=np.ones((1, 1), bool))
+    assert trace.is_line and trace.along == "inline"
+
+
+def test_a_whole_volume_is_no_line() -> None:
+    assert not VOLUME.is_line and VOLUME.shape == (3, 4, 5) and VOLUME.along == "inline"

@@ -60,6 +60,7 @@ def test_a_file_says_what_the_network_said_at_any_size(trained: Net, exported: P
 
 VARIANTS = {
     "residual": Recipe(name="a", network="residual-unet", pretrained="none", decoder=(8, 4)),
+    "half size": Recipe(name="a", pretrained="none", decoder=(16, 16, 8, 8)),
     "lite": Recipe(name="a", pretrained="none", decoder=(16, 16, 8, 8, 8), presence=0.1),
 }
 

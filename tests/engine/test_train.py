@@ -188,15 +188,18 @@ def test_pictures_of_many_sizes_are_held_out_at_their_own_size(
     assert found and all(seen.shape == (1, *cut.masks[cut.ids.index(id)].shape) for id, seen in found.items())
 
 
-def test_held_out_logits_lie_on_their_own_pixels(tiny_recipe: Recipe) -> None:
+@pytest.mark.parametrize("sizes", [((16, 16), (9, 12), (1, 1), (15, 7)), ((30, 16), (9, 12), (1, 41), (15, 7))])
+def test_held_out_logits_lie_on_their_own_pixels(tiny_recipe: Recipe, sizes: tuple[tuple[int, int], ...]) -> None:
     """A network that gives back its input answers every picture with itself, also mirrored."""
 
     class Mirrorless(torch.nn.Module):
+        size = 4
+
         def forward(self, image: Any, context: Any = None) -> Any:
             return image, None
 
     rng = np.random.default_rng(0)
-    images = tuple(rng.random((1, *size), np.float32) for size in ((16, 16), (9, 12), (1, 1), (15, 7)))
+    images = tuple(rng.random((1, *size), np.float32) for size in sizes)
     labelled = Labelled(
         ids=("a", "b", "c", "d"), images=images, masks=tuple(np.zeros(i.shape[1:], np.uint8) for i in images), groups=("g",) * 4,
         strata=np.zeros(4, np.int64), context=np.zeros((4, 2), np.float32),

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from outcrop.outputs.picture import COLOURS, NO_DATA, grey, overlay, write_mask, write_overlay, write_png, write_probability
+from outcrop.outputs.picture import (
+    COLOURS,
+    NO_DATA,
+    grey,
+    overlay,
+    write_mask,
+    write_overlay,
+    write_png,
+    write_probability,
+)
 
 
 def read(path: Path) -> np.ndarray:

@@ -34,6 +34,12 @@ from outcrop.cli import learn, use
 __all__ = ["app", "learn", "main", "use"]
 
 
+def _stop(sentence: str, code: int) -> None:
+    """One sentence on standard error, and out."""
+    typer.secho(f"outcrop: {sentence}", fg="red", err=True)
+    sys.exit(code)
+
+
 def main() -> None:
     """Run a command; every error meant for the user is one sentence on standard error and an exit code."""
     from outcrop.core.errors import OutcropError, exit_code
@@ -41,8 +47,12 @@ def main() -> None:
     try:
         app()
     except OutcropError as error:
-        typer.secho(f"outcrop: {error}", fg="red", err=True)
-        sys.exit(exit_code(error))
+        _stop(str(error), exit_code(error))
+    except OSError as error:
+        where = error.filename or "a file"
+        _stop(f"{where} cannot be read or written ({error.strerror or error}): check the disk and its permissions", 3)
+    except MemoryError:
+        _stop("there is not enough memory for this: cut the input into parts", 3)
     except KeyboardInterrupt:
         typer.echo("outcrop: stopped; repeat the command with --resume to go on", err=True)
         sys.exit(130)

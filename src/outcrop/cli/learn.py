@@ -61,6 +61,7 @@ def evaluate(
     run: Annotated[Path | None, typer.Option(help="Training run whose held-out predictions are judged.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Or model files, on data they never saw.")] = None,
     flips: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
+    metric: Annotated[str, typer.Option(help="Headline metric: kaggle, iou or dice.")] = "kaggle",
     export: Annotated[bool, typer.Option("--export", help="Write the run's folds as model files with calibrated cards.")] = False,
     overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
@@ -68,7 +69,17 @@ def evaluate(
     from outcrop.engine.assess import assess
     from outcrop.tasks import load
 
-    found = assess(load(task), data, out, run=run, models=model or (), flips=flips, export=export, overwrite=overwrite)
+    found = assess(
+        load(task),
+        data,
+        out,
+        run=run,
+        models=model or (),
+        flips=flips,
+        export=export,
+        overwrite=overwrite,
+        metric=metric,
+    )
     low, high = found.score.low, found.score.high
     typer.echo(f"{found.metric} {found.score.value:.4f} (90 %: {low:.4f} to {high:.4f}) over {found.pictures} pictures")
     typer.echo(f"folds: mean {found.fold_mean:.4f}, spread {found.fold_spread:.4f}")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,7 +81,8 @@ def _progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
         line = bar.add_task("inputs", total=None)
         part = bar.add_task("", total=100, visible=False)
 
@@ -115,8 +117,14 @@ def _options(
         apart = (parts[0], parts[-1]) if parts else None
     except ValueError:
         raise UsageError("--byte wants whole numbers (inline=189), --spacing metres (25 or 25,12.5)") from None
-    if len(parts) > 2 or any(p <= 0 for p in parts):
+    if len(parts) > 2 or not all(0 < p < inf for p in parts):
         raise UsageError(f"--spacing {spacing} is not one or two distances in metres: give 25 or 25,12.5")
+    if sample_interval is not None and not 0 < sample_interval < inf:
+        raise UsageError(f"--sample-interval {sample_interval:g} is no distance between samples: give one above 0")
+    if endian not in ("auto", "big", "little"):
+        raise UsageError(f"--endian {endian} is no byte order: choose auto, big or little")
+    if max_pixels < 1:
+        raise UsageError(f"--max-pixels {max_pixels} leaves no picture: give 1 or more")
     return Options(
         picture=PictureOptions(max_pixels=max_pixels),
         segy=SegyOptions(
@@ -185,7 +193,7 @@ def models(
     from dataclasses import asdict
 
     from outcrop import tasks as rooms
-    from outcrop.engine.run import shipped
+    from outcrop.engine.ensembles import shipped
     from outcrop.models.runtime import load
 
     cards = []
@@ -211,9 +219,13 @@ def draw(
     overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Draw a made-up scene with known truth: files, mask and truth.json."""
+    from outcrop.core.errors import UsageError
     from outcrop.face import draw as run
 
-    for path in run(task, out, seed=seed, overwrite=overwrite, **_pairs(settings, "--set")):
+    given = _pairs(settings, "--set")
+    if own := sorted({"task", "out", "seed", "overwrite"} & set(given)):
+        raise UsageError(f"{own[0]!r} is no setting: say it outside --set, see `outcrop draw --help`")
+    for path in run(task, out, seed=seed, overwrite=overwrite, **given):
         typer.echo(str(path))
 
 
@@ -277,16 +289,9 @@ def report(
     ] = None,
 ) -> None:
     """Write report.html of a finished run again."""
-    from outcrop.core.errors import BadInput
-    from outcrop.outputs.report import truths_of, write_report
+    from outcrop.outputs.report import read_record, read_truths, write_report
     from outcrop.tasks import load
 
-    def read(path: Path) -> Any:
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise BadInput(f"{path} is missing or damaged: give a file that Outcrop wrote") from None
-
-    record = read(folder / "summary.json")
-    truths = truths_of(read(truth)) if truth else None
+    record = read_record(folder / "summary.json")
+    truths = read_truths(truth) if truth else None
     typer.echo(str(write_report(folder / "report.html", load(record["task"]).title, record, folder, truths)))

@@ -36,7 +36,7 @@ PIXELS = (Axis("column", "px"), Axis("row", "px"))
 WAY_OUT = {
     "°": "reproject the scene to a metric projection, or ask for areas on the ellipsoid",
     "ms": "give a velocity, so that two-way time becomes depth",
-    "px": "give the size of a pixel (--spacing for sections, --scale for photos)",
+    "px": "give a source that knows the size of its pixels",
     "trace": "give the distance between traces with --spacing",
     "ft": "convert the grid to metres first",
 }

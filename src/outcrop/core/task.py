@@ -182,7 +182,7 @@ class Task:
         recipes: training recipes by name; the first one is the room's own.
         models: folder of the shipped model files.
         looks: network inputs (rows, cols) of training pictures → what they look like, for the card; see ``prepare``.
-        card: sentences for the card: normalisation, data, licence, limits.
+        cards: sentences for the cards of each recipe's models: normalisation, data, licence, limits.
     """
 
     name: str
@@ -201,7 +201,7 @@ class Task:
     recipes: Mapping[str, Any]
     models: Path
     looks: Callable[[Sequence[Floats]], dict[str, Any]] = lambda pictures: {}
-    card: Mapping[str, str] = field(default_factory=dict)
+    cards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

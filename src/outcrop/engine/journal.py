@@ -5,12 +5,18 @@ with its files and numbers. A finished run has no journal any more, only ``summa
 """
 
 import json
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from outcrop.core.errors import BadInput, OutputExists, UsageError
+from outcrop.core.task import Measurement
+
+UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.part|.+\.(png|json)\.part")
+"""Names of files that a killed run was writing; see ``outputs.replacing`` and its like."""
 
 
 class Journal:
@@ -27,11 +33,15 @@ class Journal:
         self.done: dict[str, dict[str, Any]] = {}
         if resume and self.path.exists():
             self._read()
+            _sweep(out)
             return
         _claim(out, overwrite=overwrite)
         shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir()
-        self.path.write_text(json.dumps(self.identity) + "\n")
+        try:
+            self.folder.mkdir()
+            self.path.write_text(json.dumps(self.identity) + "\n")
+        except OSError as error:
+            raise _unwritable(out, error) from None
 
     def _read(self) -> None:
         """Take over what an earlier run of the same identity finished."""
@@ -75,7 +85,51 @@ def _claim(out: Path, *, overwrite: bool) -> None:
     except FileExistsError:
         raise OutputExists(f"{out} is a file, not a folder: give another --out") from None
     except OSError as error:
-        raise BadInput(f"the folder {out} cannot be written ({error.strerror}): give another --out") from None
+        raise _unwritable(out, error) from None
     if holds and not overwrite:
-        what = "a run that was stopped: go on with --resume" if (out / ".outcrop").exists() else "other files"
+        finished = "a finished run" if (out / "summary.json").exists() else "other files"
+        what = "a run that was stopped: go on with --resume" if (out / ".outcrop").exists() else finished
         raise OutputExists(f"{out} holds {what}; give another --out, or --overwrite to write into it")
+
+
+def _unwritable(out: Path, error: OSError) -> BadInput:
+    return BadInput(f"the folder {out} cannot be written ({error.strerror}): give another --out")
+
+
+def _sweep(out: Path) -> None:
+    """Remove the half-written files of a run that was killed."""
+    for path in out.iterdir():
+        if UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def stamps(paths: Sequence[Path]) -> str:
+    """Fingerprint of names, sizes and times of files: another one means that a stopped run's work may not fit them."""
+    told = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    return sha256(json.dumps(told).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Fingerprint of a file, read in parts."""
+    digest = sha256()
+    try:
+        with path.open("rb") as file:
+            while part := file.read(1 << 22):
+                digest.update(part)
+    except OSError as error:
+        raise BadInput(f"{path.name} cannot be read ({error.strerror}): check the file") from None
+    return digest.hexdigest()
+
+
+def as_record(measurement: Measurement) -> dict[str, Any]:
+    """A measurement as plain JSON data, with its central 90 % interval."""
+    low, high = measurement.estimate.interval()
+    return {
+        "name": measurement.name,
+        "value": measurement.estimate.value,
+        "unit": measurement.estimate.unit,
+        "low": low,
+        "high": high,
+        "method": measurement.method,
+        "about": dict(measurement.about),
+    }

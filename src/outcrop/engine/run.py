@@ -5,30 +5,38 @@ A bad input is named and passed over; the others are done. What is finished is i
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from outcrop.core.errors import BadInput, NothingToSee, OutcropError, UnknownModel, UsageError
+from outcrop.core.errors import BadModel, NothingToSee, OutcropError, UsageError
 from outcrop.core.estimate import Assumption
 from outcrop.core.scene import Floats, Scene, map_from_array
-from outcrop.core.task import Calibration, Measurement, Prediction, Prepared, Seen, Task
+from outcrop.core.task import Prediction, Prepared, Seen, Task
 from outcrop.core.volume import Volume
-from outcrop.engine.earlier import as_prediction, plain_stem
-from outcrop.engine.journal import Journal
+from outcrop.engine.earlier import as_prediction, earlier_calibration, earlier_files, plain_stem
+from outcrop.engine.ensembles import Ensembles, shipped
+from outcrop.engine.journal import Journal, as_record, file_sha256, stamps
 from outcrop.engine.predict import Ensemble, predict_small
 from outcrop.engine.volume import predict_volume
-from outcrop.models.runtime import Model, load
 from outcrop.sources.open import Options, find, open_source
+
+__all__ = ["Progress", "Request", "Run", "as_kept", "shipped", "stems_of"]
 
 Progress = Callable[[str, float], None]
 """(name of the input, share of it done); share 1 means finished."""
 
 SMALL = 4_000_000
-"""Pixels up to which a picture's whole map is held in memory."""
+"""Pixels up to which a picture may share a batch with others, and that wait together for one."""
+
+MOST_WAITING = 64
+"""Pictures that wait together for a batch."""
+
+ONE_VIEW = "measured from earlier values: what inlines and crosslines disagree about is unknown and not in the interval"
+"""Note on volumes that were not seen along both directions now."""
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,68 +68,6 @@ class Request:
     from_predictions: bool = False
 
 
-def shipped(task: Task) -> dict[str, tuple[Path, ...]]:
-    """Shipped model files by set; ``pictures-0.onnx``, ``pictures-1.onnx`` make the set "pictures"."""
-    sets: dict[str, list[Path]] = {}
-    for path in sorted(task.models.glob("*.onnx")):
-        sets.setdefault(path.stem.rsplit("-", 1)[0], []).append(path)
-    return {name: tuple(paths) for name, paths in sets.items()}
-
-
-class Ensembles:
-    """The ensembles of a run, each loaded when first needed."""
-
-    def __init__(self, request: Request) -> None:
-        self.request, self.loaded = request, dict[str, Ensemble]()
-        sets = shipped(request.task)
-        chosen = {name: sets[name] for name in request.models if name in sets}
-        files = tuple(Path(name) for name in request.models if name not in sets)
-        for path in files:
-            if not path.is_file():
-                raise UnknownModel(
-                    f"there is no model {str(path)!r}: give a file, or one of the shipped sets {', '.join(sets) or '(none)'}"
-                )
-        if files:
-            chosen["given"] = files
-        self.sets = chosen or sets
-        if not self.sets and not request.from_predictions:
-            raise UnknownModel(f"no model of the task {request.task.name} is shipped here: give one with --model")
-
-    def of(self, name: str) -> Ensemble:
-        """One set, loaded."""
-        if name not in self.loaded:
-            models = tuple(load(path, engine=self.request.engine) for path in self.sets[name])
-            for model in models:
-                if model.card.task != self.request.task.name:
-                    raise UsageError(
-                        f"{model.path.name} was made for the task {model.card.task}: give one for {self.request.task.name}"
-                    )
-            self.loaded[name] = Ensemble(models=models, flips=self.request.flips)  # type: ignore[arg-type]
-        return self.loaded[name]
-
-    def fitting(self, source: Scene | Volume) -> Ensemble:
-        """The set made for sources of this size; the last one when none is."""
-        sides = source.grid.shape if isinstance(source, Scene) else (source.samples, max(source.shape[:2]))
-        for name in self.sets:
-            low, high = self.of(name).models[0].card.sides
-            if isinstance(source, Scene) and low <= max(sides) <= high:
-                return self.of(name)
-        # Volumes are read along lines, so a set made for whole sections serves them, whatever their size.
-        return max((self.of(name) for name in self.sets), key=lambda e: e.models[0].card.sides[1])
-
-    def calibration(self) -> Calibration:
-        """Threshold and model error for earlier predictions: those of the set for whole sections, if any is shipped."""
-        if not self.sets:
-            return Calibration()
-        return (
-            self.of(max(self.sets, key=lambda name: self.of(name).models[0].card.sides[1])).models[0].card.calibration
-        )
-
-    def used(self) -> list[Model]:
-        """Every model loaded so far."""
-        return [model for ensemble in self.loaded.values() for model in ensemble.models]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
     """An input ready to be seen."""
@@ -138,8 +84,16 @@ class Run:
 
     def __init__(self, request: Request, progress: Progress = lambda name, share: None) -> None:
         self.request, self.progress = request, progress
-        self.ensembles = Ensembles(request)
+        self.ensembles = Ensembles(
+            request.task,
+            request.models,
+            engine=request.engine,
+            flips=request.flips,
+            needed=not request.from_predictions,
+        )
         self.paths = find(request.inputs)
+        if request.from_predictions:
+            self.paths = earlier_files(self.paths, request.inputs)
         unknown = [name for name in request.formats if name not in request.task.formats]
         if unknown:
             raise UsageError(f"no format {unknown[0]!r}: choose one of {', '.join(request.task.formats) or '(none)'}")
@@ -147,20 +101,31 @@ class Run:
         strange = [name for name in request.assume if name not in request.task.assumptions]
         if strange:
             raise UsageError(f"no assumption {strange[0]!r}: choose one of {', '.join(request.task.assumptions)}")
+        mine = [path for path in self.paths if path.resolve().parent == request.out.resolve()]
+        if mine and request.overwrite:
+            raise UsageError(
+                f"{mine[0]} lies in the folder for the results, which could replace it: give another --out"
+            )
+        self.stems = stems_of(self.paths)
         self.journal = Journal(request.out, self._identity(), overwrite=request.overwrite, resume=request.resume)
-        self.stems = _stems(self.paths)
 
     def _identity(self) -> dict[str, Any]:
         """What a resumed run must share with the one it goes on from."""
+        from outcrop import __version__
+
         r = self.request
         return {
-            "task": r.task.name, "models": list(r.models), "threshold": r.threshold, "flips": r.flips, "seed": r.seed,
+            "outcrop": __version__, "task": r.task.name, "inputs": stamps(self.paths),
+            "models": {name: stamps(paths) for name, paths in self.ensembles.sets.items()},
+            "threshold": r.threshold, "flips": r.flips, "engine": r.engine, "formats": r.formats, "seed": r.seed,
             "assume": {name: [a.low, a.best, a.high] for name, a in r.assume.items()}, "options": repr(r.options),
+            "from_predictions": r.from_predictions,
         }  # fmt: skip
 
     def execute(self) -> dict[str, dict[str, Any]]:
         """Do every input that is not done yet; returns the journal's entries by input path, in input order."""
         waiting: list[_Opened] = []
+        pixels = 0
         for path in self.paths:
             if str(path) in self.journal.done:
                 self.progress(path.name, 1.0)
@@ -168,55 +133,56 @@ class Run:
             opened = self._open(path)
             if opened is None:
                 continue
-            small = (
-                opened.ensemble is not None
-                and isinstance(opened.source, Scene)
-                and np.prod(opened.source.grid.shape) <= SMALL
-            )
-            if not small or (waiting and waiting[0].ensemble is not opened.ensemble) or len(waiting) >= 64:
+            picture = opened.ensemble is not None and isinstance(opened.source, Scene)
+            size = int(np.prod(opened.source.grid.shape)) if isinstance(opened.source, Scene) else 0
+            small = picture and size <= SMALL
+            another = bool(waiting) and waiting[0].ensemble is not opened.ensemble
+            if not small or another or len(waiting) >= MOST_WAITING or pixels + size > SMALL:
                 self._pictures(waiting)
-                waiting = []
+                waiting, pixels = [], 0
             if small:
-                waiting.append(opened)
+                waiting, pixels = [*waiting, opened], pixels + size
             else:
-                self._guarded(opened, lambda o=opened: self._finish(o, self._large(o)))  # type: ignore[misc]
+                self._tried(path, lambda o=opened: self._finish(o, self._large(o)))  # type: ignore[misc]
         self._pictures(waiting)
         return {str(path): self.journal.done[str(path)] for path in self.paths}
 
     def _open(self, path: Path) -> _Opened | None:
         """Open and prepare one input; a refused one is journalled and gives None."""
-        try:
-            source = open_source(path, self.request.options)
-            if self.request.from_predictions:
-                return _Opened(
-                    path=path, stem=self.stems[path], source=source, prepared=Prepared(source=source), ensemble=None
-                )
-            ensemble = self.ensembles.fitting(source)
-            prepared = self.request.task.prepare(source, ensemble.models[0].card.training.get("looks", {}))
-            if prepared.blank and not self.request.formats:
-                raise NothingToSee(
-                    f"{path.name} holds one value everywhere or none at all: give a picture with something in it"
-                )
-        except (OutcropError, MemoryError) as error:
-            self._refuse(path, error)
+        source = self._tried(path, lambda: open_source(path, self.request.options))
+        if source is None:
             return None
-        stem = self.stems[path]
-        return _Opened(path=path, stem=stem, source=source, prepared=prepared, ensemble=ensemble)
+        if self.request.from_predictions:
+            notes = (*source.notes, *(() if source.is_line else (ONE_VIEW,))) if isinstance(source, Volume) else ()
+            prepared: Prepared | None = Prepared(source=source, notes=notes)
+            ensemble = None
+        else:
+            ensemble = self.ensembles.fitting(source)
+            prepared = self._tried(path, lambda: self._prepared(path, source, ensemble))
+        if prepared is None:
+            return None
+        return _Opened(path=path, stem=self.stems[path], source=source, prepared=prepared, ensemble=ensemble)
 
-    def _refuse(self, path: Path, error: BaseException) -> None:
-        """Remember a refused input; the run goes on."""
-        text = str(error) or "the file needs more memory than there is: cut it into parts"
-        self.journal.add(
-            {"input": str(path), "error": text, "kind": type(error).__name__, "files": [], "measurements": []}
-        )
-        self.progress(path.name, 1.0)
+    def _prepared(self, path: Path, source: Scene | Volume, ensemble: Ensemble) -> Prepared:
+        """A source as the network wants it; one with nothing in it is refused, but for a picture of a whole format."""
+        prepared = self.request.task.prepare(source, ensemble.models[0].card.training.get("looks", {}))
+        if prepared.blank and not (self.request.formats and isinstance(source, Scene)):
+            raise NothingToSee(f"{path.name} holds one value everywhere or none at all: give one with something in it")
+        return prepared
 
-    def _guarded(self, opened: _Opened, work: Callable[[], None]) -> None:
-        """Run the work of one input; a refusal half-way is journalled like one at the start."""
+    def _tried(self, path: Path, work: Callable[[], Answer]) -> Answer | None:
+        """Do the work of one input; when it is refused, remember that and go on. A bad model stops the run."""
         try:
-            work()
-        except (OutcropError, MemoryError) as error:
-            self._refuse(opened.path, error)
+            return work()
+        except BadModel:
+            raise
+        except OutcropError as error:
+            refusal, kind = str(error), type(error).__name__
+        except MemoryError as error:
+            refusal, kind = f"{path.name} needs more memory than there is: cut it into parts", type(error).__name__
+        self.journal.add({"input": str(path), "error": refusal, "kind": kind, "files": [], "measurements": []})
+        self.progress(path.name, 1.0)
+        return None
 
     def _pictures(self, waiting: list[_Opened]) -> None:
         """See a group of small pictures together, then measure and write each."""
@@ -227,8 +193,8 @@ class Run:
         for opened, (scene, values) in zip(waiting, seen, strict=True):
             if opened.prepared.blank:
                 values = np.zeros_like(values)
-            prediction = map_from_array(scene, self.request.task.classes, values)
-            self._guarded(opened, lambda o=opened, p=prediction: self._finish(o, p))  # type: ignore[misc]
+            prediction = map_from_array(scene, self.request.task.classes, as_kept(values))
+            self._tried(opened.path, lambda o=opened, p=prediction: self._finish(o, p))  # type: ignore[misc]
 
     def _large(self, opened: _Opened) -> Prediction:
         """See one volume, one picture too large to share a batch, or take an earlier prediction."""
@@ -241,12 +207,17 @@ class Run:
                 lambda done, total: self.progress(opened.path.name, 0.9 * done / total),
             )  # fmt: skip
         _, values = next(predict_small([source], opened.ensemble))
-        return map_from_array(source, opened.ensemble.classes, values)
+        return map_from_array(source, opened.ensemble.classes, as_kept(values))
 
     def _finish(self, opened: _Opened, prediction: Prediction) -> None:
         """Measure, write, journal."""
         task = self.request.task
-        calibration = opened.ensemble.models[0].card.calibration if opened.ensemble else self.ensembles.calibration()
+        notes = list(opened.prepared.notes)
+        if opened.ensemble:
+            calibration = opened.ensemble.models[0].card.calibration
+        else:
+            calibration, more = earlier_calibration(opened.path, task) or (self.ensembles.calibration(), ())
+            notes += more
         if self.request.threshold is not None:
             calibration = replace(calibration, threshold=(self.request.threshold,) * len(task.classes))
         rng = np.random.default_rng(self.request.seed)
@@ -256,7 +227,6 @@ class Run:
             calibration=calibration, found=found,
         )  # fmt: skip
         files = task.write(seen, self.request.out, opened.stem)
-        notes = list(opened.prepared.notes)
         if opened.prepared.blank:
             notes.append("every pixel is the same: taken as empty")
         self.journal.add(
@@ -273,63 +243,21 @@ class Run:
         self.progress(opened.path.name, 1.0)
 
 
-def _stems(paths: Sequence[Path]) -> dict[Path, str]:
+def as_kept(values: Floats) -> Floats:
+    """Probabilities as a picture file of 8 bits keeps them, so that what is measured now is what can be measured again."""
+    return np.asarray(np.rint(values * 255) / np.float32(255), np.float32)
+
+
+def stems_of(paths: Sequence[Path]) -> dict[Path, str]:
     """Output stem of every input; inputs of one name get a number behind it, so that none overwrites another."""
     stems: dict[Path, str] = {}
-    taken: dict[str, int] = {}
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
     for path in paths:
-        stem = plain_stem(path)
-        count = taken[stem] = taken.get(stem, 0) + 1
-        stems[path] = stem if count == 1 else f"{stem}-{count}"
+        plain = stem = plain_stem(path)
+        while stem.casefold() in taken:  # not every file system tells A from a
+            counts[plain] = counts.get(plain, 1) + 1
+            stem = f"{plain}-{counts[plain]}"
+        taken.add(stem.casefold())
+        stems[path] = stem
     return stems
-
-
-def file_sha256(path: Path) -> str:
-    """Fingerprint of a file, read in parts."""
-    digest = sha256()
-    try:
-        with path.open("rb") as file:
-            while part := file.read(1 << 22):
-                digest.update(part)
-    except OSError as error:
-        raise BadInput(f"{path.name} cannot be read ({error.strerror}): check the file") from None
-    return digest.hexdigest()
-
-
-def as_record(measurement: Measurement) -> dict[str, Any]:
-    """A measurement as plain JSON data, with its central 90 % interval."""
-    low, high = measurement.estimate.interval()
-    return {
-        "name": measurement.name,
-        "value": measurement.estimate.value,
-        "unit": measurement.estimate.unit,
-        "low": low,
-        "high": high,
-        "method": measurement.method,
-        "about": dict(measurement.about),
-    }
-
-
-def summary(run: Run, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The record of a whole run, as ``summary.json`` holds it."""
-    from outcrop import __version__
-
-    request = run.request
-    return {
-        "task": request.task.name,
-        "outcrop": __version__,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "models": [
-            {"file": m.path.name, "sha256": m.sha256, "precision": m.card.precision} for m in run.ensembles.used()
-        ],
-        "assumptions": {
-            name: {"low": a.low, "best": a.best, "high": a.high, "unit": a.unit, "source": a.source}
-            for name, a in run.given.items()
-        },
-        "seed": request.seed,
-        "flips": request.flips,
-        "threshold": request.threshold,
-        "inputs": list(entries.values()),
-        "refused": [{"input": e["input"], "error": e["error"]} for e in entries.values() if "error" in e],
-        "warnings": sorted({f"{Path(e['input']).name}: {n}" for e in entries.values() for n in e.get("notes", [])}),
-    }

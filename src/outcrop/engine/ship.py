@@ -25,21 +25,19 @@ RANGES_FROM = 96
 
 def ship(
     task: Task, run: Path, labelled: Labelled, found: Evaluation, out: Path, *, name: str | None = None,
-    sides: tuple[int, int] | None = None,
 ) -> list[Path]:  # fmt: skip
     """Write ``<name>-<fold>.onnx`` (float32) and ``int8/<name>-<fold>.onnx`` for every finished fold.
 
     Args:
         found: the evaluation of this run's held-out predictions; its temperature goes into the graph, its
             threshold and minimum area into the card.
-        sides: shortest and longest side of the scenes it is for; by default up to one and a half chips.
     """
     written: list[Path] = []
     (out / "int8").mkdir(parents=True, exist_ok=True)
     folds = sorted(int(p.parent.name.removeprefix("fold-")) for p in run.glob("fold-*/held-out.npz"))
     for fold in folds:
         net, recipe = network_of(run, fold, labelled.images[0].shape[0])
-        card = card_of(task, recipe, run / f"fold-{fold}", labelled, found, sides, name)
+        card = card_of(task, recipe, run / f"fold-{fold}", labelled, found, name)
         path = export(net, card, out / f"{card.name}-{fold}.onnx")
         chips = _chips(labelled, recipe, len(task.classes))
         written += [path, quantise(path, out / "int8" / path.name, chips)]
@@ -52,7 +50,6 @@ def card_of(
     where: Path,
     labelled: Labelled,
     found: Evaluation,
-    sides: tuple[int, int] | None,
     name: str | None,
 ) -> Card:
     """The card of the model of one fold, whose folder is ``where``."""
@@ -66,11 +63,11 @@ def card_of(
     looks = task.looks([image[0] for image in labelled.images[:: max(len(labelled) // 1500, 1)]])
     return Card(
         name=name or recipe.name, task=task.name, classes=task.classes, bands=task.bands, chip=recipe.chip,
-        multiple=0 if exact else 32, overlap=recipe.chip // 4, sides=sides or (1, recipe.chip * 3 // 2),
+        multiple=0 if exact else 32, overlap=(recipe.window or recipe.chip) // 4, window=recipe.window, sides=recipe.sides,
         calibration=found.calibration(errors(found)),
         temperature=float(found.trust.temperature.scale), context=recipe.depth,
         training={"recipe": record["recipe"], "data_sha256": record["data_sha256"], "torch": record["torch"], "looks": looks},
-        scores=scores, **dict[str, Any](task.card),
+        scores=scores, **dict[str, Any](task.cards.get(recipe.name, {})),
     )  # fmt: skip
 
 

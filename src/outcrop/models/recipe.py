@@ -61,6 +61,8 @@ class Recipe:
         cycles: cosine restarts; warmup: share of the first cycle.
         ema: decay of the averaged weights that are validated and kept; 0 keeps the raw ones.
         precision: "bf16" or "float32".
+        sides, window: what the model's card will say: shortest and longest side, in pixels, of the scenes it is for,
+            and the side of the windows at prediction (0: the chip's).
         chip, batch, epochs, learning_rate, weight_decay, seed: as the words say.
         folds, fold_count: "random" (equal strata), "grouped" (places stay together) or "fixed".
     """
@@ -86,6 +88,8 @@ class Recipe:
     ema: float = 0.998
     precision: Literal["bf16", "float32"] = "bf16"
     chip: int = 128
+    sides: tuple[int, int] = (1, 1_000_000)
+    window: int = 0
     augment: Augmentation = Augmentation()
     folds: Literal["random", "grouped", "fixed"] = "random"
     fold_count: int = 5

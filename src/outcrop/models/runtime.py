@@ -130,7 +130,7 @@ def load(path: Path, *, engine: str = "onnxruntime") -> Model:
     metadata = session.get_modelmeta().custom_metadata_map
     if "outcrop" not in metadata:
         raise BadModel(
-            f"{path.name} holds no Outcrop card: export it with `outcrop train` or add the metadata key 'outcrop'"
+            f"{path.name} holds no Outcrop card: export it with `outcrop evaluate --export` or add the metadata key 'outcrop'"
         )
     card = Card.from_json(metadata["outcrop"], path.name)
     run = _run_onnx(session)

@@ -1,6 +1,7 @@
 """The report of a run, ``report.html``: what was found, how sure it is, what it rests on, and where the files are."""
 
 import io
+import json
 from collections.abc import Mapping, Sequence
 from math import isnan
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from outcrop.core.errors import BadInput
 from outcrop.outputs.page import data_uri, write_page
 
 MOST_CARDS = 48
@@ -112,6 +114,41 @@ def write_report(
         "has_truth": bool(truths), "number": number,
     }  # fmt: skip
     return write_page(path, "report.html.j2", **context)
+
+
+RECORD = frozenset(("task", "outcrop", "models", "assumptions", "seed", "inputs", "refused"))
+"""What a record must hold to be reported."""
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BadInput(f"{path} is missing or damaged: give what Outcrop wrote") from None
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record of a finished run from its ``summary.json``.
+
+    Raises:
+        BadInput: it is missing, damaged, or something else.
+    """
+    record = _read(path)
+    if not isinstance(record, dict) or not record.keys() >= RECORD:
+        raise BadInput(f"{path} is not the record of a run: give the folder of a finished run")
+    return record
+
+
+def read_truths(path: Path) -> dict[str, dict[str, float]]:
+    """True values by input stem and measurement name, from a ``truth-SEED.json``.
+
+    Raises:
+        BadInput: it is missing, damaged, or something else.
+    """
+    drawn = _read(path)
+    if not isinstance(drawn, Mapping) or "seed" not in drawn or not isinstance(drawn.get("truth"), Mapping):
+        raise BadInput(f"{path} does not say what is true of a drawn scene: give a truth-SEED.json of `outcrop draw`")
+    return truths_of(drawn)
 
 
 def truths_of(drawn: Mapping[str, Any]) -> dict[str, dict[str, float]]:

@@ -30,7 +30,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
     """Files named, and files of known suffixes inside the folders named (sorted, not deeper), each once.
 
     Raises:
-        BadInput: a path does not exist or a folder cannot be read.
+        BadInput: a path does not exist, a folder cannot be read, or nothing is found.
     """
     found: list[Path] = []
     for path in paths:
@@ -44,6 +44,9 @@ def find(paths: Sequence[Path]) -> list[Path]:
             found.append(path)
         else:
             raise BadInput(f"there is no file or folder {path}: check the path")
+    if not found:
+        where = ", ".join(map(str, paths)) or "nothing"
+        raise BadInput(f"{where} was given, and holds no file that Outcrop reads: give {', '.join(SUFFIXES)}")
     return list(dict.fromkeys(found))
 
 
@@ -62,13 +65,14 @@ def _is_segy(path: Path, start: bytes) -> bool:
     return path.suffix.lower() in (".sgy", ".segy") or any(line in ("C 1", "C01") for line in lines)
 
 
-def open_source(path: Path, options: Options = Options()) -> Scene | Volume:
+def open_source(path: str | Path, options: Options = Options()) -> Scene | Volume:
     """Open one file.
 
     Raises:
         UnknownFormat: nothing here reads it.
         DamagedFile: empty, truncated or broken.
     """
+    path = Path(path)
     start = _start(path)
     suffix = path.suffix.lower()
     if not start:
@@ -94,7 +98,7 @@ def open_source(path: Path, options: Options = Options()) -> Scene | Volume:
     return open_picture(path, options.picture)
 
 
-def open_scenes(path: Path, options: Options = Options()) -> Iterator[Scene]:
+def open_scenes(path: str | Path, options: Options = Options()) -> Iterator[Scene]:
     """Every scene of one file: a picture gives itself, a volume one section per inline."""
     source = open_source(path, options)
     if isinstance(source, Volume):

@@ -104,7 +104,7 @@ def _grid(name: str, inline: NDArray[np.int64], crossline: NDArray[np.int64], wo
     if count < LEAST_FILLED * places:
         raise NoGeometry(
             f"{name} has {count} traces for {len(inlines)} inline and {len(crosslines)} crossline numbers, so these can "
-            "hardly be line numbers: name the right bytes (--inline-byte, --crossline-byte)"
+            "hardly be line numbers: name the right bytes (--byte inline=9 --byte crossline=21, say)"
         )
     notes += _label_notes("Inline", inlines) + _label_notes("Crossline", crosslines)
     rows, columns = _positions(inline, inlines), _positions(crossline, crosslines)
@@ -211,7 +211,7 @@ def _refuse_repeats(name: str, repeated: int, count: int, words: Words) -> None:
     if repeated > MOST_REPEATED * count:
         raise NoGeometry(
             f"{name} gives {repeated} of {count} traces the inline and crossline of another trace: "
-            "name the right bytes (--inline-byte, --crossline-byte)"
+            "name the right bytes (--byte inline=9 --byte crossline=21, say)"
         )
 
 

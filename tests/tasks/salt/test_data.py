@@ -35,7 +35,10 @@ def folder(tmp_path: Path) -> Path:
     half[10:] = 65535
     masks = {"a": np.zeros((20, 20), np.uint8), "b": half, "c": np.full((20, 20), 255, np.uint8)}
     for name, mask in masks.items():
-        save(tmp_path / "train" / "images" / f"{name}.png", np.random.default_rng(ord(name)).integers(0, 255, (20, 20)).astype(np.uint8))
+        save(
+            tmp_path / "train" / "images" / f"{name}.png",
+            np.random.default_rng(ord(name)).integers(0, 255, (20, 20)).astype(np.uint8),
+        )
         save(tmp_path / "train" / "masks" / f"{name}.png", mask)
     (tmp_path / "depths.csv").write_text("id,z\na,506\nc,715\nzzz,1\n")
     return tmp_path / "train"
@@ -92,7 +95,8 @@ def test_a_picture_is_read_as_prediction_reads_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "wanted"), [(0, 0), (0.01, 1), (0.02, 2), (0.05, 2), (0.1, 3), (0.3, 5), (0.5, 5), (0.6, 6), (0.99, 8), (1, 9)]
+    ("share", "wanted"),
+    [(0, 0), (0.01, 1), (0.02, 2), (0.05, 2), (0.1, 3), (0.3, 5), (0.5, 5), (0.6, 6), (0.99, 8), (1, 9)],
 )
 def test_coverage_classes_have_the_edges_they_name(share: float, wanted: int) -> None:
     mask = np.zeros(10_000, np.uint8)

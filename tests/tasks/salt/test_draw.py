@@ -136,9 +136,9 @@ def test_salt_stays_below_the_sea_bed() -> None:
 def test_an_earth_without_salt_has_none_anywhere() -> None:
     example = draw_volume(np.random.default_rng(1), Setting(shape=SMALL, no_salt_probability=1.0))
     assert not example.mask.any()
-    assert example.truth["volume"] == 0
-    assert example.truth["share"] == 0
-    assert "crest" not in example.truth
+    assert example.truth["salt volume"] == 0
+    assert example.truth["salt share"] == 0
+    assert "salt crest" not in example.truth
 
 
 def test_spraying_keeps_the_sum_and_the_place() -> None:
@@ -297,8 +297,8 @@ def test_a_drawn_volume_reads_like_a_survey(domain: Domain) -> None:
     assert volume.y is not None
     assert np.hypot(volume.x[1, 0] - volume.x[0, 0], volume.y[1, 0] - volume.y[0, 0]) == pytest.approx(25.0)
     assert np.hypot(volume.x[0, 1] - volume.x[0, 0], volume.y[0, 1] - volume.y[0, 0]) == pytest.approx(12.5)
-    assert example.truth["crest"] >= volume.first_sample - volume.sample_step
-    assert example.truth["share"] == example.mask.mean()
+    assert example.truth["salt crest"] >= volume.first_sample - volume.sample_step
+    assert example.truth["salt share"] == 100 * example.mask.mean()
 
 
 def test_reading_a_drawn_volume_gives_a_copy() -> None:

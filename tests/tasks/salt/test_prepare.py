@@ -158,7 +158,9 @@ def test_dead_traces_stay_dead_and_do_not_count() -> None:
 
 
 def test_the_notes_of_the_reader_are_kept() -> None:
-    assert prepare(volume_of(normal(3, 4, 50), ("two traces share a place",)), {}).notes[0] == "two traces share a place"
+    assert (
+        prepare(volume_of(normal(3, 4, 50), ("two traces share a place",)), {}).notes[0] == "two traces share a place"
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 200, 100), (200, 1, 100), (1, 1, 100), (3, 500, 60)])
@@ -186,14 +188,18 @@ def test_a_large_volume_is_scaled_from_a_few_of_its_lines() -> None:
 
 def test_a_foreign_section_is_flagged_and_a_native_one_is_not() -> None:
     row, col = np.mgrid[:64, :64]
-    native = [0.5 + 0.2 * np.sin(2 * np.pi * (row + 0.1 * col + p) / 8) + 0.02 * normal(64, 64, seed=p) for p in range(12)]
+    native = [
+        0.5 + 0.2 * np.sin(2 * np.pi * (row + 0.1 * col + p) / 8) + 0.02 * normal(64, 64, seed=p) for p in range(12)
+    ]
     training = ranges([np.asarray(n, np.float32) for n in native], 0, 100)
     wide = {name: [low - abs(low) * 0.1, high + abs(high) * 0.1] for name, (low, high) in training.items()}
     assert not [n for n in prepare(picture(native[3][None]), wide).notes if n.startswith("foreign:")]
     slow = 0.5 + 0.2 * np.sin(2 * np.pi * row / 40)
     assert any("dominant vertical wavelength" in note for note in prepare(picture(slow[None]), wide).notes)
     stretched = np.repeat(np.repeat(slow[None] - 0.5, 3, 0), 1, 1).transpose(0, 2, 1)
-    assert any(note.startswith("foreign:") for note in prepare(volume_of(np.asarray(stretched, np.float32)), wide).notes)
+    assert any(
+        note.startswith("foreign:") for note in prepare(volume_of(np.asarray(stretched, np.float32)), wide).notes
+    )
 
 
 @pytest.mark.filterwarnings("error")

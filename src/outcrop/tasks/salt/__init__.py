@@ -15,13 +15,27 @@ from outcrop.tasks.salt.thickness import ASSUMPTIONS
 
 HERE = Path(__file__).parent
 
-CARD = {
-    "normalisation": "grey 0..1; standardised inside the graph by mean 0.473 and spread 0.160",
-    "data": "3000 labelled pictures of the TGS Salt Identification Challenge (101 px, Gulf of Mexico)",
-    "licence": "weights Apache-2.0; the pictures they were trained on are under the challenge's rules (research, no redistribution)",
-    "limits": "Labels mark the cap of salt, not its deep interior; one basin; up-down never flipped; look at foreign-data warnings.",
+GREY = "grey 0..1; standardised inside the graph by mean 0.473 and spread 0.160"
+LICENCE = (
+    "weights Apache-2.0; the challenge pictures among the training data are under the challenge's rules "
+    "(research, no redistribution)"
+)
+CARDS = {
+    "pictures": {
+        "normalisation": GREY,
+        "data": "3000 labelled pictures of the TGS Salt Identification Challenge (101 px, Gulf of Mexico)",
+        "licence": LICENCE,
+        "limits": "Labels mark the cap of salt, not its deep interior; one basin; heed the warnings about foreign data.",
+    },
+    "sections": {
+        "normalisation": f"{GREY}; amplitudes are scaled to these by median and spread",
+        "data": "2400 drawn sections with whole salt bodies, and layered and cap pictures of the TGS challenge",
+        "licence": LICENCE,
+        "limits": "Bodies were learnt from drawn seismic; thin or weakly reflecting salt may be missed, transparent or "
+        "chaotic rock taken for salt; heed the warnings about foreign data.",
+    },
 }
-"""What the card of a model trained on the challenge's pictures says in words."""
+"""What the cards of the room's models say in words, by recipe."""
 
 
 def _measure(
@@ -87,5 +101,5 @@ TASK = Task(
     recipes=RECIPES,
     models=HERE / "weights",
     looks=ranges,
-    card=CARD,
+    cards=CARDS,
 )

@@ -62,16 +62,18 @@ def draw_volume(rng: np.random.Generator, setting: Setting | None = None) -> Exa
     """A made-up survey whose salt is known.
 
     Returns:
-        An example whose truth holds "volume" (m³), "salt velocity" (m/s), "share" (of all samples) and, where
-        there is salt, "crest" (its shallowest point, ms or m).
+        An example whose truth holds, by the names and in the units of the measurements, "salt volume" (m³),
+        "salt share" (% of all samples), where there is salt "salt crest" (its shallowest point, ms or m), and
+        "salt velocity" (m/s).
 
     Raises:
         UsageError: the setting cannot be drawn.
     """
     earth = draw_earth(rng, setting)
-    truth = {"volume": earth.volume, "salt velocity": earth.salt_velocity, "share": float(earth.mask.mean())}
+    share = 100 * float(earth.mask.mean())
+    truth = {"salt volume": earth.volume, "salt velocity": earth.salt_velocity, "salt share": share}
     if not np.isnan(earth.top).all():
-        truth["crest"] = float(np.nanmin(earth.top))
+        truth["salt crest"] = float(np.nanmin(earth.top))
     return Example(source=_survey(rng, earth), mask=earth.mask, truth=truth)
 
 

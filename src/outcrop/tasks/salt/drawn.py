@@ -5,6 +5,9 @@ Every file says "synthetic" where its format has room for a word.
 
 import json
 from collections.abc import Callable, Mapping
+from functools import wraps
+from inspect import signature
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,6 @@ from PIL import Image
 
 from outcrop.core.errors import OutputExists, UsageError
 from outcrop.core.scene import Floats
-from outcrop.core.task import Example
 from outcrop.core.volume import Volume
 from outcrop.outputs import replacing
 from outcrop.outputs.picture import write_png
@@ -21,6 +23,10 @@ from outcrop.tasks.salt.draw import draw_pictures, draw_section, draw_volume
 from outcrop.tasks.salt.plan import Setting
 
 NOTE = "Synthetic seismic with salt, drawn by Outcrop"
+
+
+MOST_SAMPLES = 1_000_000_000
+"""Samples of the largest thing that is drawn: 4 GB, and as much again at work."""
 
 
 def _shape(text: str, count: int) -> tuple[int, ...]:
@@ -33,9 +39,26 @@ def _shape(text: str, count: int) -> tuple[int, ...]:
         raise UsageError(
             f"the shape {text!r} is not {count} numbers of at least 8: give e.g. {'x'.join(['96'] * count)}"
         )
+    if prod(shape) > MOST_SAMPLES:
+        raise UsageError(f"the shape {text!r} has more than {MOST_SAMPLES} samples: draw a smaller one")
     return shape
 
 
+def _known_only(function: Callable[..., list[Path]]) -> Callable[..., list[Path]]:
+    """Refuse settings that the function does not have."""
+    known = [name for name in signature(function).parameters if name not in ("folder", "rng", "seed", "overwrite")]
+
+    @wraps(function)
+    def run(folder: Path, rng: np.random.Generator, **settings: Any) -> list[Path]:
+        strange = [name for name in settings if name not in (*known, "seed", "overwrite")]
+        if strange:
+            raise UsageError(f"no setting {strange[0]!r} of drawn seismic: choose one of {', '.join(known)}")
+        return function(folder, rng, **settings)
+
+    return run
+
+
+@_known_only
 def draw_files(
     folder: Path, rng: np.random.Generator, *, seed: int = 0, overwrite: bool = False, kind: str = "segy", shape: str = "",
     domain: str = "time", count: str = "20", salt: str = "yes",
@@ -66,11 +89,14 @@ def draw_files(
     }
     if kind not in writers:
         raise UsageError(f"no kind {kind!r} of drawn seismic: choose one of {', '.join(writers)}")
-    if domain not in ("time", "depth") or salt not in ("yes", "no") or not str(count).isdigit():
-        raise UsageError("wanted domain=time or depth, salt=yes or no, and a whole number for count")
+    if domain not in ("time", "depth") or salt not in ("yes", "no") or not str(count).isdecimal() or not int(count):
+        raise UsageError("wanted domain=time or depth, salt=yes or no, and a whole number above 0 for count")
     settings = {"kind": kind, "shape": shape, "domain": domain, "count": int(count), "salt": salt}
-    folder.mkdir(parents=True, exist_ok=True)
-    taken = [p.name for p in folder.glob("*") if p.stem.startswith(f"drawn-{seed}") or p.name == f"truth-{seed}.json"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputExists(f"{folder} cannot be made a folder ({error.strerror}): give another --out") from None
+    taken = [p.name for p in folder.glob("*") if p.name.split(".")[0] in (f"drawn-{seed}", f"truth-{seed}")]
     if taken and not overwrite:
         raise OutputExists(f"{folder} already holds {min(taken)}: give another --out or --seed, or --overwrite")
     return writers[kind](folder, f"drawn-{seed}", rng, seed, settings)
@@ -105,21 +131,15 @@ def _volume(folder: Path, stem: str, rng: np.random.Generator, seed: int, settin
             with replacing(path) as part, part.open("wb") as file:
                 np.save(file, values)
     else:
-        write_segy(volume, seismic, iter([(0, _all(volume))]), note=NOTE)
-        write_segy(volume, mask, iter([(0, example.mask.astype(np.float32))]), note=f"{NOTE}: true mask")
-    return [seismic, mask, _truth(folder, seed, settings, _measurements(example))]
+        true_mask = example.mask.astype(np.float32)
+        # What is there already was refused above, unless it may be written over.
+        write_segy(volume, seismic, iter([(0, _all(volume))]), note=NOTE, overwrite=True)
+        write_segy(volume, mask, iter([(0, true_mask)]), note=f"{NOTE}: true mask", overwrite=True)
+    return [seismic, mask, _truth(folder, seed, settings, example.truth)]
 
 
 def _all(volume: Volume) -> Floats:
     return volume.read("inline", 0, volume.shape[0])
-
-
-def _measurements(example: Example) -> dict[str, float]:
-    """Truth by the names that measurements carry."""
-    names = {"volume": "salt volume", "crest": "salt crest", "share": "salt share"}
-    found = {names.get(name, name): value for name, value in example.truth.items()}
-    found["salt share"] = 100 * found["salt share"]
-    return found
 
 
 def _section(folder: Path, stem: str, rng: np.random.Generator, seed: int, settings: Mapping[str, Any]) -> list[Path]:

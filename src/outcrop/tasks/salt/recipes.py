@@ -16,6 +16,7 @@ PICTURES = Recipe(
     epochs=40,
     batch=16,
     chip=112,
+    sides=(1, 168),
     augment=Augmentation(scale=0.3, shift=0.12, brightness=0.15, contrast=0.2),
 )
 """The shipped recipe for pictures of about 101 px."""
@@ -29,6 +30,8 @@ SECTIONS = Recipe(
     epochs=12,
     batch=8,
     chip=192,
+    sides=(169, 1_000_000),
+    window=512,
     fold_count=10,
     augment=Augmentation(
         scale=0.5, shift=0.1, warp_probability=0.6, brightness=0.1, contrast=0.3, noise=0.05, tone_probability=0.5

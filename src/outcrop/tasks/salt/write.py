@@ -13,8 +13,8 @@ from outcrop.core.volume import Direction, Volume
 from outcrop.instruments.masks import to_mask
 from outcrop.outputs import replacing
 from outcrop.outputs.mesh import write_ply
+from outcrop.outputs.picture import NO_DATA, overlay, write_mask, write_overlay, write_png, write_probability
 from outcrop.outputs.picture import grey as levels
-from outcrop.outputs.picture import overlay, write_mask, write_overlay, write_png, write_probability
 from outcrop.outputs.rle import rle_encode
 from outcrop.outputs.table import PickTable, write_bodies, write_table
 from outcrop.tasks.salt.measure import body_rows
@@ -73,8 +73,9 @@ def _probabilities(found: SaltSurvey) -> Iterator[tuple[int, Floats]]:
 
 
 def _masks(found: SaltSurvey) -> Iterator[tuple[int, Floats]]:
-    for first, _, labels in found.slabs():
-        yield first, (labels > 0).astype(np.float32)
+    """0 and 1, NaN where nothing was seen."""
+    for first, probability, labels in found.slabs():
+        yield first, np.where(np.isnan(probability), np.float32("nan"), labels > 0)
 
 
 def _seismic(volume: Volume, found: SaltSurvey, folder: Path, stem: str) -> list[Path]:
@@ -88,7 +89,7 @@ def _seismic(volume: Volume, found: SaltSurvey, folder: Path, stem: str) -> list
 
 
 def _arrays(volume: Volume, found: SaltSurvey, folder: Path, stem: str) -> list[Path]:
-    """Probability (float32) and mask (uint8) as .npy of the shape that came in."""
+    """Probability (float32) and mask (uint8, 255 where nothing was seen) as .npy of the shape that came in."""
     line = volume.path is not None and np.load(volume.path, mmap_mode="r").ndim == 2
     paths = []
     for kind, dtype, slabs in (("probability", np.float32, _probabilities(found)), ("mask", np.uint8, _masks(found))):
@@ -96,6 +97,8 @@ def _arrays(volume: Volume, found: SaltSurvey, folder: Path, stem: str) -> list[
         with replacing(path) as part:
             stored = np.lib.format.open_memmap(part, "w+", dtype, volume.shape[:0:-1] if line else volume.shape)
             for first, values in slabs:
+                if dtype is np.uint8:
+                    values = np.where(np.isnan(values), np.float32(NO_DATA), values)
                 if line:
                     stored[...] = values[0].T
                 else:
