@@ -34,6 +34,10 @@ from outcrop.cli import learn, use
 __all__ = ["app", "learn", "main", "use"]
 
 
+INTERRUPTED = 130
+"""Exit code of a command that was stopped by hand, as shells have it."""
+
+
 def _stop(sentence: str, code: int) -> None:
     """One sentence on standard error, and out."""
     typer.secho(f"outcrop: {sentence}", fg="red", err=True)
@@ -53,6 +57,7 @@ def main() -> None:
         _stop(f"{where} cannot be read or written ({error.strerror or error}): check the disk and its permissions", 3)
     except MemoryError:
         _stop("there is not enough memory for this: cut the input into parts", 3)
-    except KeyboardInterrupt:
-        typer.echo("outcrop: stopped; repeat the command with --resume to go on", err=True)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # typer has turned the user's Ctrl-C into an exit
+            typer.echo("outcrop: stopped; repeat the command with --resume to go on", err=True)
+        raise

@@ -13,6 +13,7 @@ from outcrop.core.labelled import Labelled
 from outcrop.core.scene import Floats, scene_from_array
 from outcrop.core.task import Task
 from outcrop.engine.evaluate import Evaluation, evaluate, write_evaluation
+from outcrop.engine.folds import assign
 from outcrop.engine.predict import ensemble_of, predict_small
 from outcrop.models.runtime import load
 
@@ -40,6 +41,9 @@ def assess(
     else:
         probabilities, folds = _of_models([Path(m) for m in models], labelled, flips=flips), None
     rng = np.random.default_rng(seed)
+    beside = neighbours(labelled, folds)
+    if folds is not None and len(set(folds[folds >= 0].tolist())) == 1:
+        folds = _parts(labelled, folds, seed)
     found = evaluate(
         probabilities,
         labelled,
@@ -47,7 +51,7 @@ def assess(
         classes=task.classes,
         metric=metric,
         rng=rng,
-        neighbours=neighbours(labelled, folds),
+        neighbours=beside,
     )
     about = {"data": str(data.name), "judged": run.name if run else ", ".join(Path(m).name for m in models)}
     write_evaluation(found, labelled, probabilities, out, overwrite, title=f"{task.title}: evaluation", about=about)
@@ -89,6 +93,14 @@ def neighbours(labelled: Labelled, folds: NDArray[np.int64] | None) -> NDArray[n
     for group, fold in zip(labelled.groups, folds.tolist(), strict=True):
         seen.setdefault(group, set()).add(fold)
     return np.array([len(seen[group]) > 1 for group in labelled.groups])
+
+
+def _parts(labelled: Labelled, folds: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Five parts of the one held-out fold, so that tuning on some is judged on the others; -1 elsewhere."""
+    index = np.flatnonzero(folds >= 0)
+    parts = np.full(len(folds), -1, np.int64)
+    parts[index] = assign(labelled.take(index), "grouped", 5, seed)
+    return parts
 
 
 def _of_models(paths: Sequence[Path], labelled: Labelled, *, flips: bool) -> list[Floats]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from outcrop.core.errors import BadInput
+from outcrop.core.errors import BadInput, DamagedFile
 from outcrop.core.labelled import Labelled
 from outcrop.core.scene import Floats
 
@@ -25,20 +25,31 @@ CONFIDENCE = 0.9
 def read_pictures(path: Path) -> tuple[tuple[str, ...], tuple[Floats, ...]]:
     """Grey pictures of a folder or a zip archive: ids, and (1, rows, cols) in [0, 1] each.
 
+    A picture's id is its name without suffix; a second one of that name is called by its whole path in the archive.
+
     Raises:
         BadInput: no picture in it.
+        DamagedFile: the archive or a picture cannot be read.
     """
     suffixes = (".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff")
     found: dict[str, Floats] = {}
 
     def keep(name: str, content: object) -> None:
-        with Image.open(content) as image:  # type: ignore[arg-type]
-            found[Path(name).stem] = np.asarray(image.convert("L"), np.float32)[None] / np.float32(255)
+        try:
+            with Image.open(content) as image:  # type: ignore[arg-type]
+                grey = np.asarray(image.convert("L"), np.float32)[None] / np.float32(255)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DamagedFile(f"{name} in {path} is no readable picture ({error}): take it out") from None
+        stem = Path(name).stem
+        found[name if stem in found else stem] = grey
 
     if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(n for n in archive.namelist() if n.lower().endswith(suffixes)):
-                keep(name, io.BytesIO(archive.read(name)))
+        try:
+            with zipfile.ZipFile(path) as archive:
+                for name in sorted(n for n in archive.namelist() if n.lower().endswith(suffixes)):
+                    keep(name, io.BytesIO(archive.read(name)))
+        except (OSError, zipfile.BadZipFile) as error:
+            raise DamagedFile(f"{path} cannot be read as a .zip ({error}): make it again") from None
     else:
         for file in sorted(p for p in path.glob("*") if p.suffix.lower() in suffixes):
             keep(file.name, file)

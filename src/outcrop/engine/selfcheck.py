@@ -5,13 +5,13 @@ The error is learnt on some seeds and the intervals are judged on others. Works 
 
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from outcrop.core.scene import Scene
-from outcrop.core.task import Calibration, Example, ModelError, Prediction, Task
+from outcrop.core.task import Calibration, ErrorTable, Example, ModelError, Prediction, Task
 from outcrop.engine.predict import Ensemble, predict
 from outcrop.engine.volume import predict_volume
 
@@ -70,6 +70,22 @@ def model_error(found: Iterable[Check], name: str, source: str) -> ModelError:
     )
 
 
-def with_errors(calibration: Calibration, **errors: ModelError) -> Calibration:
-    """A calibration that knows these errors too."""
-    return replace(calibration, errors={**calibration.errors, **errors})
+def width_table(found: Iterable[Check], name: str, source: str, *, per_row: int = 24, levels: int = 41) -> ErrorTable:
+    """ln(true / measured) by the width ln(high / low) of an interval that does not know the model's own error yet.
+
+    Neighbouring rows share half of their examples, so that the quantiles run smoothly along the widths.
+    """
+    kept = [c for c in found if c.name == name and c.truth > 0 and c.value > 0 and c.low > 0]
+    kept.sort(key=lambda c: c.high / c.low)
+    width = np.log([c.high / c.low for c in kept])
+    error = np.log([c.truth / c.value for c in kept])
+    per_row = min(per_row, len(kept))
+    starts = [*range(0, len(kept) - per_row, max(per_row // 2, 1)), len(kept) - per_row]
+    steps = np.linspace(0, 1, levels)
+    rows = [slice(start, start + per_row) for start in starts]
+    return ErrorTable(
+        measured=tuple(round(float(width[row].mean()), 5) for row in rows),
+        truth=tuple(tuple(round(float(q), 5) for q in np.quantile(error[row], steps)) for row in rows),
+        examples=len(kept),
+        source=source,
+    )

@@ -14,8 +14,8 @@ from outcrop.core.scene import Detections, ProbabilityMap, scene_from_array
 from outcrop.core.task import Calibration, Measurement, ModelError, ProbabilityVolume
 from outcrop.core.volume import Volume
 from outcrop.outputs.table import BODIES, PickTable, write_bodies
-from outcrop.tasks.salt.measure import body_rows, measure
-from outcrop.tasks.salt.survey import survey
+from outcrop.tasks.salt.measure import measure
+from outcrop.tasks.salt.survey import body_rows, survey
 from outcrop.tasks.salt.thickness import ASSUMPTIONS
 
 DEPTH, TIME = Axis("depth", "m"), Axis("two-way time", "ms")

@@ -45,6 +45,16 @@ WITHOUT_SPACING = ("salt thickness volume", "m·trace")
 UNMEASURED = "The model's own error was never measured and is not in the interval."
 CREST = ("body", "crest_inline", "crest_crossline", "crest_x", "crest_y")
 
+SHARE_TABLE = "share table"
+"""Key of the table of the true share by the measured one, learnt on held-out pictures or sections."""
+
+WIDTH_TABLE = "volume by width"
+"""Key of the table of ln(true / measured) by the ``log_width`` of the interval without it, learnt on drawn volumes.
+
+An interval that is wide already, because the directions disagree or the outline is long, errs more; so the model's
+own error is looked up by that width (normalised conformal prediction, Papadopoulos et al. 2008).
+"""
+
 MOST_BODIES = 200
 """Bodies that get a measurement of their own; smaller ones are in the total only."""
 
@@ -98,16 +108,10 @@ def measure(
     raise UsageError("salt is measured from a probability map or volume, and boxes came: use a salt model")
 
 
-def body_rows(measurements: list[Measurement]) -> list[dict[str, Any]]:
-    """One row per body for the table of bodies, from what ``measure`` gave; the volume is empty without m³."""
-    rows = []
-    for each in measurements:
-        if "body" in each.about and each.name.startswith("salt body"):
-            low, high = each.estimate.interval(0.9)
-            metric = each.estimate.unit == "m³"
-            volume = {"volume_m3": each.estimate.value, "low": low, "high": high} if metric else {}
-            rows.append({key: value for key, value in each.about.items() if key != "note"} | volume)
-    return rows
+def log_width(draws: Reals) -> float:
+    """ln(95 % quantile / 5 % quantile) of a positive quantity: how wide its interval is before the model's own error."""
+    low, high = np.quantile(draws, [0.05, 0.95])
+    return float(np.log(max(high, 1e-9) / max(low, 1e-9)))
 
 
 def _measure_volume(
@@ -116,12 +120,19 @@ def _measure_volume(
     volume, bodies = found.volume, found.bodies
     _refuse_unseen(bodies.observed, volume.id)
     cell, name, unit = _voxel(volume, given, rng)
-    error = _model_error(calibration, name)
+    learnt = _learnt(found, calibration)
+    error = None if learnt else _model_error(calibration, name)
     luck = _luck(cell, error, rng)
     about: dict[str, Any] = {"bodies": len(bodies.table), "voxels": bodies.voxels}
-    if notes := (*found.notes, *_notes(volume, error)):
+    if notes := (*found.notes, *_notes(volume, measured=bool(learnt or error))):
         about["note"] = " ".join(notes)
-    total = _total(bodies, luck, rng)
+    total, residual = _total(bodies, luck, rng), np.ones(DRAWS)
+    if learnt and volume.is_line:
+        total = bodies.observed * cell * learnt.draw(bodies.voxels / bodies.observed, rng, DRAWS)
+        residual = total / max(float(np.median(total)), 1e-30)
+    elif learnt:
+        residual = np.exp(learnt.draw(log_width(total), rng, DRAWS)) * cell / np.median(cell)
+        total = np.median(total) * residual
     share = share_of(total / cell, bodies.observed)
     method = _method(volume.vertical, unit)
     result = [
@@ -136,6 +147,8 @@ def _measure_volume(
     body_name = name.replace("salt ", "salt body ")
     for body in bodies.table[:MOST_BODIES]:
         draws = luck.size(body.voxels, body.faces, body.disputed, body.disputed)
+        if learnt:
+            draws = np.median(draws) * residual
         facts = body_facts(body, volume)
         result.append(
             Measurement(name=body_name, estimate=Estimate(draws=draws, unit=unit), method=method, about=facts)
@@ -148,7 +161,7 @@ def _measure_picture(
 ) -> list[Measurement]:
     bodies = survey_picture(prediction, calibration)
     _refuse_unseen(bodies.observed, prediction.scene.id)
-    table = calibration.errors.get("share table")
+    table = calibration.errors.get(SHARE_TABLE)
     error = None if isinstance(table, ErrorTable) else _model_error(calibration, "salt share")
     luck = _luck(np.ones(DRAWS), error, rng)
     if isinstance(table, ErrorTable):
@@ -213,6 +226,13 @@ def _total(bodies: Bodies, luck: Luck, rng: np.random.Generator) -> Reals:
     return luck.size(bodies.voxels, (faces[0], faces[1], faces[2]), inner, bodies.disputed_outside)
 
 
+def _learnt(found: SaltSurvey, calibration: Calibration) -> ErrorTable | None:
+    """The table that speaks of this survey: by share for a line, by width for a volume with bodies."""
+    line = found.volume.is_line
+    table = calibration.errors.get(SHARE_TABLE if line else WIDTH_TABLE)
+    return table if isinstance(table, ErrorTable) and (line or found.bodies.table) else None
+
+
 def _luck(cell: Reals, error: ModelError | None, rng: np.random.Generator) -> Luck:
     factor = np.ones(DRAWS) if error is None else error.draw(rng, DRAWS)
     return Luck(shift=shifts(rng), dispute=rng.uniform(-1.0, 1.0, DRAWS), factor=factor, cell=cell)
@@ -238,8 +258,8 @@ def _voxel(volume: Volume, given: Mapping[str, Assumption], rng: np.random.Gener
         return thickness, *WITHOUT_SPACING
 
 
-def _notes(volume: Volume, error: ModelError | None) -> list[str]:
-    notes = [] if error else [UNMEASURED]
+def _notes(volume: Volume, *, measured: bool) -> list[str]:
+    notes = [] if measured else [UNMEASURED]
     known = volume.trace_spacing if volume.is_line else all(volume.spacing)
     if volume.vertical.unit == COUNTED:
         return [

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from outcrop.core.errors import UsageError
 from outcrop.core.scene import Floats, ProbabilityMap
-from outcrop.core.task import Calibration, ModelError, ProbabilityVolume
+from outcrop.core.task import Calibration, Measurement, ModelError, ProbabilityVolume
 from outcrop.core.volume import Volume
 from outcrop.instruments.bodies import Bodies, Body, BodyFinder
 from outcrop.instruments.horizons import Picks, picks
@@ -139,6 +139,18 @@ def body_facts(body: Body, volume: Volume) -> dict[str, Any]:
 def _known(places: NDArray[np.float64] | None, line: int, trace: int) -> float | None:
     """A map coordinate, None where the survey does not know it."""
     return None if places is None or not np.isfinite(places[line, trace]) else float(places[line, trace])
+
+
+def body_rows(measurements: list[Measurement]) -> list[dict[str, Any]]:
+    """One row per body for the table of bodies, from what ``measure`` gave; the volume is empty without m³."""
+    rows = []
+    for each in measurements:
+        if "body" in each.about and each.name.startswith("salt body"):
+            low, high = each.estimate.interval(0.9)
+            metric = each.estimate.unit == "m³"
+            volume = {"volume_m3": each.estimate.value, "low": low, "high": high} if metric else {}
+            rows.append({key: value for key, value in each.about.items() if key != "note"} | volume)
+    return rows
 
 
 def survey(prediction: ProbabilityVolume, calibration: Calibration, *, least: int = 1, slab: int = SLAB) -> SaltSurvey:

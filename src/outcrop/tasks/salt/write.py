@@ -17,8 +17,7 @@ from outcrop.outputs.picture import NO_DATA, overlay, write_mask, write_overlay,
 from outcrop.outputs.picture import grey as levels
 from outcrop.outputs.rle import rle_encode
 from outcrop.outputs.table import PickTable, write_bodies, write_table
-from outcrop.tasks.salt.measure import body_rows
-from outcrop.tasks.salt.survey import SaltSurvey
+from outcrop.tasks.salt.survey import SaltSurvey, body_rows
 
 LARGE_BODY = 1000
 """Voxels from which a body gets a mesh of its own."""
