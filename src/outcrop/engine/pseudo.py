@@ -82,7 +82,7 @@ def label(
         i: np.where(probabilities[i].max(0) >= 0.5, probabilities[i].argmax(0) + 1, 0).astype(np.uint8) for i in sure
     }
     strata = {i: stratum(masks[i]) for i in sure}
-    kept = _balanced(strata, limit or len(sure), rng)
+    kept = _balanced(strata, len(sure) if limit is None else limit, rng)
     return Labelled(
         ids=tuple(f"pseudo/{ids[i]}" for i in kept),
         images=tuple(images[i] for i in kept),
