@@ -83,6 +83,14 @@ def test_the_network_is_fed_multiples_and_as_few_as_will_do(
     )
 
 
+def test_a_chip_lies_in_the_middle_of_what_is_fed(numpy_model: Numpy) -> None:
+    """As in training (``engine.augment``), where a small picture is centred too."""
+    fed: list[Floats] = []
+    chips = noise(1, 1, 9, 12)
+    numpy_model(lambda c: fed.append(c) or c, multiple=16)(chips)  # type: ignore[func-returns-value]
+    assert np.array_equal(fed[0], np.pad(chips, [(0, 0), (0, 0), (3, 4), (2, 2)], mode="symmetric"))
+
+
 def test_a_network_of_one_size_is_fed_that_size(numpy_model: Numpy) -> None:
     model = numpy_model(lambda chips: chips * (chips.shape[2:] == (16, 16)), multiple=0)
     chips = noise(1, 1, 5, 16)

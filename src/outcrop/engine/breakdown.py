@@ -1,12 +1,14 @@
 """Where a score is won and lost: by coverage, by what went wrong, and picture by picture."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.core.labelled import Labelled
+from outcrop.engine.calibrate import Reliability
 from outcrop.engine.decide import Decision
 from outcrop.engine.metrics import (
     COVERAGE_CLASSES,
@@ -223,3 +225,19 @@ def cases(labelled: Labelled, index: Whole, folds: Whole, counts: Counts, metric
         )
         for place in range(len(labelled))
     )
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, arrays and numpy numbers as what JSON knows; NaN as None, floats to 6 digits."""
+    if is_dataclass(value) and not isinstance(value, type):
+        named = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return named | {"ece": plain(value.ece)} if isinstance(value, Reliability) else named
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return round(value, 6) if np.isfinite(value) else None
+    return value

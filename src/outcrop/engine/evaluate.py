@@ -6,7 +6,7 @@ headline score is nested: each fold is cut into masks as the other folds would h
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,11 @@ from outcrop.engine.breakdown import (
     cases,
     figure,
     one_class,
+    plain,
 )
 from outcrop.engine.calibrate import (
     Planes,
     PrecisionRecall,
-    Reliability,
     Trust,
     precision_recall,
     sample_pixels,
@@ -108,7 +108,7 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, NaN as None; without the counts and the list of all pictures."""
         shown = [field.name for field in fields(self) if field.name not in ("cases", "counts")]
-        return {name: _plain(getattr(self, name)) for name in shown}
+        return {name: plain(getattr(self, name)) for name in shown}
 
     def calibration(self, errors: Mapping[str, ModelError | ErrorTable] | None = None) -> Calibration:
         """What a model's card carries, for a model whose temperature is already inside it."""
@@ -239,7 +239,7 @@ def write_evaluation(
         outlined = plots.outlined(shown, labelled.masks[case.position], mask)
         gallery.append(entry | {"picture": outlined, "probability": plots.heat(as_floats(planes).max(axis=0), mask)})
     written = [
-        table.write_table(folder / "pictures.csv", tuple(_plain(evaluation.cases[0])), map(_plain, evaluation.cases))
+        table.write_table(folder / "pictures.csv", tuple(plain(evaluation.cases[0])), map(plain, evaluation.cases))
     ]
     written += [draw(found, folder / name) for name, draw in charts.items()]
     written.append(page.write_evaluation(folder / "evaluation.html", found, gallery, title=title, about=about or {}))
@@ -293,19 +293,3 @@ def _drawn_folds(groups: Sequence[str], rng: np.random.Generator, number: int = 
 
 def _class_figures(counts: Counts) -> dict[str, float]:
     return {name: score(name, counts) for name in METRICS}
-
-
-def _plain(value: Any) -> Any:
-    """Dataclasses, arrays and numpy numbers as what JSON knows; NaN as None, floats to 6 digits."""
-    if is_dataclass(value) and not isinstance(value, type):
-        named = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        return named | {"ece": _plain(value.ece)} if isinstance(value, Reliability) else named
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return round(value, 6) if np.isfinite(value) else None
-    return value

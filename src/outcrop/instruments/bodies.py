@@ -3,9 +3,7 @@
 Slabs of neighbouring inlines are labelled one at a time; what crosses a seam is joined through the pairs of labels
 that meet there. Only bodies that reach the last plane stay open; a closed one is kept or, when smaller than
 ``min_voxels``, dropped at once. Each slab leaves a small table behind (its own labels → what became of them), so
-that a second pass over the same slabs gives every voxel its final body. A picture is the same thing with its
-rows as the lines and a single sample.
-
+that a second pass over the same slabs gives every voxel its final body. A picture has its rows as lines, and one sample.
 Voxels join through faces (connectivity 6) unless asked otherwise: two bodies that meet in an edge or a corner
 only are joined by the accident of the grid, not by salt.
 """
@@ -23,7 +21,6 @@ from outcrop.instruments.bodystats import Counts, count_faces, count_slab, empty
 Ints = NDArray[np.int64]
 CONNECTIVITY = {6: 1, 18: 2, 26: 3}
 """Number of neighbours → how many axes may change in one step."""
-
 DROPPED = -1
 
 

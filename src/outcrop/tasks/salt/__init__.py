@@ -43,9 +43,11 @@ def _measure(
 ) -> tuple[list[Measurement], Any]:
     """What ``tasks.salt.measure`` says, and the survey of a volume, so that it is counted once."""
     from outcrop.tasks.salt.measure import measure
-    from outcrop.tasks.salt.survey import survey
+    from outcrop.tasks.salt.survey import smallest_body, survey
 
-    found = survey(prediction, calibration) if isinstance(prediction, ProbabilityVolume) else None
+    found = None
+    if isinstance(prediction, ProbabilityVolume):
+        found = survey(prediction, calibration, least=smallest_body(prediction, calibration))
     return measure(prediction, given, calibration, rng, found=found), found
 
 

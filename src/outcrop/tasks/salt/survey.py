@@ -18,6 +18,9 @@ from outcrop.instruments.mesh import MOST, Mesh, gather, lines_of, place, surfac
 SLAB = 4_000_000
 """Voxels read at a time: about 16 MB of probabilities, some 150 MB with all that is counted on them."""
 
+SPECK = 100
+"""Voxels below which a body of a volume is not believed: a few samples on a few traces."""
+
 PICK_ERROR = "pick"
 """Key of the model error whose ``spread`` is the standard deviation of picks, in samples."""
 
@@ -180,6 +183,11 @@ def survey(prediction: ProbabilityVolume, calibration: Calibration, *, least: in
         pick_error=error.spread if isinstance(error, ModelError) else 0.0,
         notes=tuple(notes),
     )
+
+
+def smallest_body(prediction: ProbabilityVolume, calibration: Calibration) -> int:
+    """Voxels below which a body is a speck: the calibration's least area along a line, ``SPECK`` in a volume."""
+    return max(calibration.min_area, 1) if prediction.volume.is_line else SPECK
 
 
 def survey_picture(prediction: ProbabilityMap, calibration: Calibration) -> Bodies:

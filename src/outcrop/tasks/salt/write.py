@@ -154,7 +154,8 @@ def _overlays(seen: Seen, found: SaltSurvey, folder: Path, stem: str) -> list[Pa
 def _overlay(prepared: Volume, found: SaltSurvey, direction: Direction, position: int, path: Path) -> Path:
     section = prepared.read(direction, position, position + 1)[0].T
     probability = found.prediction.read(direction, position, position + 1)[found.plane, 0].T
-    mask = to_mask(probability[None], (found.bodies.threshold,))
+    least = found.bodies.min_voxels if found.volume.is_line else 0
+    mask = to_mask(probability[None], (found.bodies.threshold,), least)
     return write_png(path, Image.fromarray(overlay(levels(section), mask)))
 
 
