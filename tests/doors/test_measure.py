@@ -163,6 +163,17 @@ def test_masks_of_another_hand_are_measured_all(outcrop: Command, disc: Command,
     assert len(record["inputs"]) == 2 and record["models"] == []
     for entry in record["inputs"]:
         assert entry["measurements"][0]["about"]["pixels"] == truth.sum(), entry["input"]
+        assert "no record of an earlier run" in " ".join(entry["notes"])
+
+
+def test_nothing_is_assumed_of_a_mask_of_another_hand_however_small(outcrop: Command, tmp_path: Path) -> None:
+    """No model's least area, no model's error."""
+    values = np.zeros((30, 30), np.uint8)
+    values[4:6, 4:7] = 255
+    Image.fromarray(values).save(tmp_path / "mine.png")
+    record = outcrop("measure", "salt", tmp_path / "mine.png", "--out", tmp_path / "run", "--json").record
+    share = record["inputs"][0]["measurements"][0]
+    assert share["about"]["pixels"] == 6 and "never measured" in share["about"]["note"]
 
 
 @pytest.mark.parametrize(

@@ -266,7 +266,7 @@ def test_the_table_of_bodies_and_the_summary_agree(outcrop: Command, copier: Pat
 
 def test_a_large_body_gets_a_mesh_and_a_small_one_does_not(outcrop: Command, copier: Path, tmp_path: Path) -> None:
     i, j, k = np.mgrid[:16, :18, :24]
-    large, small = np.hypot(np.hypot(i - 8, j - 7), k - 10) < 6.5, (i < 2) & (j > 15) & (k > 20)
+    large, small = np.hypot(np.hypot(i - 8, j - 7), k - 10) < 6.5, (i < 5) & (j > 12) & (k > 17)
     noise = np.random.default_rng(0).normal(0, 0.02, large.shape) - 0.5
     np.save(tmp_path / "two.npy", np.where(large | small, 3.0, noise).astype(np.float32))
     assert outcrop("predict", "salt", tmp_path / "two.npy", "--out", tmp_path / "run", "-m", copier).code == 0
@@ -276,12 +276,12 @@ def test_a_large_body_gets_a_mesh_and_a_small_one_does_not(outcrop: Command, cop
     assert len(rows(tmp_path / "run" / "two.bodies.csv")) == 2
 
 
-@pytest.mark.parametrize("shape", [(30, 41), (6, 7, 20)], ids=["section", "volume"])
+@pytest.mark.parametrize("shape", [(30, 41), (9, 10, 30)], ids=["section", "volume"])
 def test_an_array_leaves_arrays_of_its_shape_and_nan_is_no_data(
     outcrop: Command, copier: Path, tmp_path: Path, shape: tuple[int, ...]
 ) -> None:
     values = np.random.default_rng(1).normal(0, 0.02, shape).astype(np.float32)
-    values[tuple(slice(n // 3, n // 2 + 1) for n in shape)] = 3.0
+    values[tuple(slice(n // 4, 3 * n // 4) for n in shape)] = 3.0
     values[..., :4] = np.nan
     np.save(tmp_path / "a.npy", values)
     assert outcrop("predict", "salt", tmp_path / "a.npy", "--out", tmp_path / "run", "-m", copier).code == 0

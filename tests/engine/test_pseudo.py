@@ -27,7 +27,7 @@ def png(value: int) -> bytes:
 
 
 def coverage(mask: Any) -> int:
-    return int(round(4 * float((mask > 0).mean())))
+    return round(4 * float((mask > 0).mean()))
 
 
 def labelled(probabilities: list[Any], *, seed: int = 0, images: list[Any] | None = None, **settings: Any) -> Labelled:
@@ -147,10 +147,8 @@ def test_nothing_sure_gives_nothing() -> None:
 
 
 def test_empty_pictures_do_not_drown_the_others() -> None:
-    found = labelled([flat(0.0)] * 90 + [flat(0.5)] * 10)
-    assert (found.strata == 0).sum() == 100 // 2 * 2 // 1 - 10 or (found.strata == 0).sum() <= 100
-    counts = np.bincount(found.strata, minlength=3)
-    assert counts[2] == 10 and counts[0] == 90, "twice the mean of two classes is everything"
+    two = labelled([flat(0.0)] * 90 + [flat(0.5)] * 10)
+    assert np.bincount(two.strata).tolist() == [90, 0, 10], "twice the mean of two classes is everything"
     three = labelled([flat(0.0)] * 90 + [flat(0.5)] * 6 + [flat(1.0)] * 6)
     counts = np.bincount(three.strata, minlength=5)
     assert counts[0] == 68 and counts[2] == counts[4] == 6, "at most twice 102 / 3"

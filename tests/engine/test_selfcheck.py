@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from outcrop import tasks
 from outcrop.core.estimate import Assumption, Estimate
@@ -14,7 +16,7 @@ from outcrop.core.scene import ProbabilityMap, scene_from_array
 from outcrop.core.task import Calibration, Example, Measurement, ModelError, Prepared, ProbabilityVolume, Task
 from outcrop.core.volume import Volume
 from outcrop.engine.predict import Ensemble, ensemble_of
-from outcrop.engine.selfcheck import Check, checks, model_error, seen, with_errors
+from outcrop.engine.selfcheck import Check, checks, model_error, seen, width_table
 
 BIAS, SPREAD = 0.3, 0.1
 """Of ln(measured / true) of the made-up room."""
@@ -73,18 +75,18 @@ def check(value: float, truth: float, *, name: str = "level") -> Check:
 
 
 def test_the_error_that_was_put_in_is_found(room: Task, copier: Ensemble) -> None:
-    found = checks(room, copier, range(400), Calibration())
-    error = model_error(found, "level", "400 drawn scenes")
-    assert error.bias == pytest.approx(BIAS, abs=3 * SPREAD / 20)
-    assert error.spread == pytest.approx(SPREAD, rel=0.15)
-    assert (error.examples, error.source) == (400, "400 drawn scenes")
+    found = checks(room, copier, range(144), Calibration())
+    error = model_error(found, "level", "144 drawn scenes")
+    assert error.bias == pytest.approx(BIAS, abs=3 * SPREAD / 12)
+    assert error.spread == pytest.approx(SPREAD, rel=0.2)
+    assert (error.examples, error.source) == (144, "144 drawn scenes")
 
 
 def test_intervals_hold_nine_times_in_ten_once_the_error_is_known_and_not_before(room: Task, copier: Ensemble) -> None:
-    error = model_error(checks(room, copier, range(300), Calibration()), "level", "drawn")
-    judged = range(1000, 1300)
-    held = [c.held for c in checks(room, copier, judged, with_errors(Calibration(), level=error))]
-    assert 0.84 < np.mean(held) < 0.95
+    error = model_error(checks(room, copier, range(100), Calibration()), "level", "drawn")
+    judged = range(1000, 1100)
+    held = [c.held for c in checks(room, copier, judged, Calibration(errors={"level": error}))]
+    assert 0.81 < np.mean(held) < 0.98
     assert np.mean([c.held for c in checks(room, copier, judged, Calibration())]) < 0.1
 
 
@@ -110,7 +112,7 @@ def test_only_what_was_drawn_is_compared_and_each_seed_is_told(room: Task, copie
 
 
 def test_the_same_seeds_give_the_same_checks(room: Task, copier: Ensemble) -> None:
-    trust = with_errors(Calibration(), level=ModelError(bias=0.1, spread=0.2, examples=3, source="s"))
+    trust = Calibration(errors={"level": ModelError(bias=0.1, spread=0.2, examples=3, source="s")})
     assert checks(room, copier, range(4), trust) == checks(room, copier, range(4), trust)
 
 
@@ -131,9 +133,39 @@ def test_the_ends_of_an_interval_belong_to_it(truth: float, held: bool) -> None:
     assert check(1.0, truth).held == held
 
 
-def test_a_calibration_learns_an_error_and_keeps_the_others() -> None:
-    first, second = (ModelError(bias=b, spread=0.1, examples=3, source="s") for b in (0.0, 0.5))
-    before = Calibration(threshold=(0.4,), errors={"volume": first, "pick": first})
-    after = with_errors(before, volume=second)
-    assert after == Calibration(threshold=(0.4,), errors={"volume": second, "pick": first})
-    assert before.errors["volume"] == first
+# Error by width -------------------------------------------------------------------------------------------------------
+
+
+def uncertain(rng: np.random.Generator, count: int) -> list[Check]:
+    """Checks whose logarithmic error is a tenth of the width of their interval, for widths of 0.5 to 3."""
+    found = []
+    for width in rng.uniform(0.5, 3.0, count):
+        value, truth = 10.0, 10.0 * np.exp(rng.normal(0, width / 10))
+        low, high = value * np.exp(-width / 2), value * np.exp(width / 2)
+        found.append(Check(seed=0, name="level", value=value, low=low, high=high, truth=truth))
+    return found
+
+
+def test_wide_intervals_get_the_large_errors_that_they_had() -> None:
+    table = width_table(uncertain(np.random.default_rng(0), 2000), "level", "drawn", per_row=200)
+    spread = [(row[-7] - row[6]) / 2 for row in table.truth]  # about the central 70 %, a standard deviation each way
+    assert table.measured[0] == pytest.approx(0.625, abs=0.05) and table.measured[-1] == pytest.approx(2.875, abs=0.05)
+    assert np.allclose(spread, np.array(table.measured) / 10, rtol=0.3)
+    assert (table.examples, table.source) == (2000, "drawn")
+
+
+@given(st.integers(1, 90), st.integers(2, 30))
+def test_rows_rise_with_the_width_and_hold_quantiles(count: int, per_row: int) -> None:
+    found = uncertain(np.random.default_rng(count), count)
+    table = width_table(found, "level", "drawn", per_row=per_row, levels=5)
+    assert list(table.measured) == sorted(table.measured) and len(table.truth) == len(table.measured)
+    errors = np.log([c.truth / c.value for c in found])
+    for row in table.truth:
+        assert len(row) == 5 and list(row) == sorted(row)
+        assert errors.min() - 1e-5 <= row[0] and row[-1] <= errors.max() + 1e-5
+
+
+def test_an_interval_that_reaches_zero_has_no_width() -> None:
+    known = uncertain(np.random.default_rng(0), 30)
+    more = [*known, Check(seed=0, name="level", value=1.0, low=0.0, high=2.0, truth=1.0), check(1.0, 0.0)]
+    assert width_table(more, "level", "s") == width_table(known, "level", "s")

@@ -70,7 +70,7 @@ class Ensembles:
         return max((self.of(name) for name in self.sets), key=lambda e: e.models[0].card.sides[1])
 
     def calibration(self) -> Calibration:
-        """Threshold and model error for earlier predictions: those of the set for whole sections, if any is shipped."""
+        """Threshold and model error for values that were not seen now: those of the set for the longest sides, if any."""
         if not self.sets:
             return Calibration()
         return (

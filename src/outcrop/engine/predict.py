@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from outcrop.core.errors import BadModel
+from outcrop.core.errors import BadModel, UsageError
 from outcrop.core.grid import Window
 from outcrop.core.scene import Floats, ProbabilityMap, Scene
 from outcrop.engine.canvas import Canvas
@@ -17,6 +17,9 @@ from outcrop.models.runtime import Model
 
 BATCH_PIXELS = 32 * 128 * 128
 """Pixels fed at once: 32 chips of 128 px, or two of 512 px."""
+
+
+FLIPS = ("none", "all", "alternate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class Ensemble:
     def __post_init__(self) -> None:
         """Refuse models that do not belong together."""
         kinds = {(m.card.task, m.card.classes, m.card.bands, m.card.chip) for m in self.models}
+        if self.flips not in FLIPS:
+            raise UsageError(f"no mirror images {self.flips!r}: choose one of {', '.join(FLIPS)}")
         if len(kinds) != 1:
             names = ", ".join(m.path.name for m in self.models) or "none"
             raise BadModel(

@@ -13,7 +13,7 @@ import numpy as np
 from outcrop.core.errors import BadModel, NothingToSee, OutcropError, UsageError
 from outcrop.core.estimate import Assumption
 from outcrop.core.scene import Floats, Scene, map_from_array
-from outcrop.core.task import Prediction, Prepared, Seen, Task
+from outcrop.core.task import Calibration, Prediction, Prepared, Seen, Task
 from outcrop.core.volume import Volume
 from outcrop.engine.earlier import as_prediction, earlier_calibration, earlier_files, plain_stem
 from outcrop.engine.ensembles import Ensembles, shipped
@@ -35,6 +35,9 @@ MOST_WAITING = 64
 
 ONE_VIEW = "measured from earlier values: what inlines and crosslines disagree about is unknown and not in the interval"
 """Note on volumes that were not seen along both directions now."""
+
+UNKNOWN = "no record of an earlier run lies beside the file: threshold 0.5 and no model error unless given"
+"""Note on values that came from nobody knows where."""
 
 Answer = TypeVar("Answer")
 
@@ -209,6 +212,12 @@ class Run:
         _, values = next(predict_small([source], opened.ensemble))
         return map_from_array(source, opened.ensemble.classes, as_kept(values))
 
+    def _trusted(self) -> tuple[Calibration, tuple[str, ...]]:
+        """Threshold and model error for values of unknown origin: of the models given, else nothing is assumed of them."""
+        if self.request.models:
+            return self.ensembles.calibration(), ()
+        return Calibration(), (UNKNOWN,)
+
     def _finish(self, opened: _Opened, prediction: Prediction) -> None:
         """Measure, write, journal."""
         task = self.request.task
@@ -216,7 +225,7 @@ class Run:
         if opened.ensemble:
             calibration = opened.ensemble.models[0].card.calibration
         else:
-            calibration, more = earlier_calibration(opened.path, task) or (self.ensembles.calibration(), ())
+            calibration, more = earlier_calibration(opened.path, task) or self._trusted()
             notes += more
         if self.request.threshold is not None:
             calibration = replace(calibration, threshold=(self.request.threshold,) * len(task.classes))
