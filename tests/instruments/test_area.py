@@ -71,7 +71,7 @@ def test_degrees_milliseconds_and_pixels_are_refused_with_a_way_out():
     degrees = Grid(shape=(64, 64), axes=(Axis("longitude", "°"), Axis("latitude", "°")))
     with pytest.raises(WrongUnit, match="reproject"):
         area(picture, degrees, rng)
-    with pytest.raises(WrongUnit, match="spacing"):
+    with pytest.raises(WrongUnit, match="size of its pixels"):
         area(picture, Grid(shape=(64, 64)), rng)
 
 
