@@ -94,9 +94,9 @@ def discs(tmp_path: Path) -> Path:
 
 
 def ball() -> NDArray[np.bool_]:
-    """Where the drawn survey holds salt, (inlines, crosslines, samples); well inside, so that nothing is cut off."""
+    """Where the drawn survey holds salt, (inlines, crosslines, samples); whole, and off the middle along every axis."""
     i, j, k = np.mgrid[: len(INLINES), : len(CROSSLINES), :SAMPLES]
-    return np.asarray(((i - 3) / 2.2) ** 2 + ((j - 4) / 2.7) ** 2 + ((k - 11.4) / 6.2) ** 2 < 1)
+    return np.asarray(((i - 2.6) / 2.2) ** 2 + ((j - 3.6) / 2.7) ** 2 + ((k - 10.4) / 6.2) ** 2 < 1)
 
 
 def amplitudes(seed: int = 0) -> Floats:

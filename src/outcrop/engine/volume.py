@@ -17,6 +17,7 @@ from outcrop.core.scene import Floats, Scene, scene_from_array
 from outcrop.core.task import ProbabilityVolume
 from outcrop.core.volume import Direction, Volume
 from outcrop.engine.predict import Ensemble, predict_small
+from outcrop.outputs import replacing
 
 STEPS = 250
 """Probability is kept in steps of 1 / 250; byte 255 is "no trace here"."""
@@ -110,7 +111,8 @@ def predict_volume(
             scenes = _sections(volume, direction, start, stop)
             for i, (_, values) in enumerate(predict_small(scenes, ensemble)):
                 kept.write(start + i, values.transpose(0, 2, 1)[None])
-            mark.write_text(json.dumps({"lines": stop}))
+            with replacing(mark) as part:
+                part.write_text(json.dumps({"lines": stop}))
             done += stop - start
             progress(done, total)
         passes.append(kept)
