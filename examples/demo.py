@@ -11,16 +11,21 @@ import outcrop
 from outcrop.core.task import Result
 from outcrop.outputs.report import friendly, number, truths_of, write_report
 
-SEED = 7
+VOLUME, SECTION, PICTURES = 7, 13, 12
+"""Seeds of the drawn examples."""
 
 
 def salt(folder: Path) -> tuple[Result, Path]:
     """A drawn SEG-Y volume, a section and some pictures → measured salt."""
     drawn, results = folder / "drawn", folder / "results"
-    outcrop.draw("salt", drawn, seed=SEED, overwrite=True, kind="segy", shape="96x96x192")
-    outcrop.draw("salt", drawn, seed=SEED + 1, overwrite=True, kind="section", shape="256x320")
-    outcrop.draw("salt", drawn, seed=SEED + 2, overwrite=True, kind="pictures", count="6")
-    inputs = [drawn / f"drawn-{SEED}.sgy", drawn / f"drawn-{SEED + 1}.npy", drawn / "images"]
+    outcrop.draw("salt", drawn, seed=VOLUME, overwrite=True, kind="segy", shape="96x96x192")
+    outcrop.draw("salt", drawn, seed=SECTION, overwrite=True, kind="section", shape="256x320")
+    outcrop.draw("salt", drawn, seed=PICTURES, overwrite=True, kind="pictures", count="6")
+    inputs = [
+        drawn / f"drawn-{VOLUME}.sgy",
+        drawn / f"drawn-{SECTION}.npy",
+        *sorted((drawn / "images").glob(f"drawn-{PICTURES}-*.png")),
+    ]
     result = outcrop.predict("salt", inputs, results, overwrite=True)
     truths: dict[str, dict[str, float]] = {}
     for path in sorted(drawn.glob("truth-*.json")):

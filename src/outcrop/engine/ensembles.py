@@ -9,7 +9,7 @@ from outcrop.core.scene import Floats, Scene
 from outcrop.core.task import Calibration, Task
 from outcrop.core.volume import Volume
 from outcrop.engine.predict import Ensemble
-from outcrop.models.runtime import Model, load
+from outcrop.models.runtime import Model, load, read_card
 
 
 def shipped(task: Task) -> dict[str, tuple[Path, ...]]:
@@ -36,6 +36,7 @@ class Ensembles:
     def __init__(self, task: Task, names: Sequence[str], *, engine: str, flips: str, needed: bool = True) -> None:
         self.task, self.engine, self.flips = task, engine, flips
         self.loaded: dict[str, Ensemble] = {}
+        self.asked: dict[str, tuple[int, int]] = {}
         sets = shipped(task)
         chosen = {name: sets[name] for name in names if name in sets}
         files = tuple(Path(name) for name in names if name not in sets)
@@ -63,11 +64,17 @@ class Ensembles:
         """The set made for sources of this size; the last one when none is."""
         sides = source.grid.shape if isinstance(source, Scene) else (source.samples, max(source.shape[:2]))
         for name in self.sets:
-            low, high = self.of(name).models[0].card.sides
+            low, high = self.sides(name)
             if isinstance(source, Scene) and low <= max(sides) <= high:
                 return self.of(name)
         # Volumes are read along lines, so a set made for whole sections serves them, whatever their size.
-        return max((self.of(name) for name in self.sets), key=lambda e: e.models[0].card.sides[1])
+        return self.of(max(self.sets, key=lambda name: self.sides(name)[1]))
+
+    def sides(self, name: str) -> tuple[int, int]:
+        """Shortest and longest side of the scenes that a set is for, as the card of its first model says."""
+        if name not in self.asked:
+            self.asked[name] = read_card(self.sets[name][0]).sides
+        return self.asked[name]
 
     def calibration(self) -> Calibration:
         """Threshold and model error for values that were not seen now: those of the set for the longest sides, if any."""

@@ -15,8 +15,8 @@ from outcrop.core.scene import Floats, ProbabilityMap, Scene
 from outcrop.engine.canvas import Canvas
 from outcrop.models.runtime import Model
 
-BATCH_PIXELS = 32 * 128 * 128
-"""Pixels fed at once: 32 chips of 128 px, or two of 512 px."""
+BATCH_PIXELS = 8 * 128 * 128
+"""Pixels fed at once: eight chips of 128 px, or one larger one. On CPUs more take more memory and no less time."""
 
 
 FLIPS = ("none", "all", "alternate")

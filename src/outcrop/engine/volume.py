@@ -22,8 +22,8 @@ from outcrop.outputs import replacing
 STEPS = 250
 """Probability is kept in steps of 1 / 250; byte 255 is "no trace here"."""
 
-BLOCK_SAMPLES = 16_000_000
-"""Samples read at once: 64 MB of float32."""
+BLOCK_SAMPLES = 4_000_000
+"""Samples read at once: 16 MB of float32."""
 
 Progress = Callable[[int, int], None]
 """(lines done, lines in all), called after every block."""

@@ -93,12 +93,14 @@ def threads() -> int:
     )
 
 
-def _onnx_session(path: Path) -> Any:
-    """An onnxruntime session on the CPU, with memory handed back after each run."""
+def _onnx_session(path: Path, *, quick: bool = False) -> Any:
+    """An onnxruntime session on the CPU; a quick one is loaded to be asked, not to run."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
+    options.intra_op_num_threads = 1 if quick else threads()
+    if quick:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -107,6 +109,26 @@ def _onnx_session(path: Path) -> Any:
     except Exception as error:  # noqa: BLE001  (onnxruntime raises many kinds, none of them public)
         reason = str(error).splitlines()[0][:200]
         raise BadModel(f"{path.name}: onnxruntime cannot load it ({reason}): export or copy the file again") from None
+
+
+def read_card(path: Path) -> Card:
+    """What a model file says of itself, without keeping the model: loaded ones slow each other down.
+
+    Raises:
+        UnknownModel, BadModel: as for ``load``.
+    """
+    if not path.is_file():
+        raise UnknownModel(f"no model file {path}: `outcrop models` lists the shipped ones")
+    return _card(_onnx_session(path, quick=True), path)
+
+
+def _card(session: Any, path: Path) -> Card:
+    metadata = session.get_modelmeta().custom_metadata_map
+    if "outcrop" not in metadata:
+        raise BadModel(
+            f"{path.name} holds no Outcrop card: export it with `outcrop evaluate --export` or add the metadata key 'outcrop'"
+        )
+    return Card.from_json(metadata["outcrop"], path.name)
 
 
 def load(path: Path, *, engine: str = "onnxruntime") -> Model:
@@ -127,12 +149,7 @@ def load(path: Path, *, engine: str = "onnxruntime") -> Model:
     if not path.is_file():
         raise UnknownModel(f"no model file {path}: `outcrop models` lists the shipped ones")
     session = _onnx_session(path)
-    metadata = session.get_modelmeta().custom_metadata_map
-    if "outcrop" not in metadata:
-        raise BadModel(
-            f"{path.name} holds no Outcrop card: export it with `outcrop evaluate --export` or add the metadata key 'outcrop'"
-        )
-    card = Card.from_json(metadata["outcrop"], path.name)
+    card = _card(session, path)
     run = _run_onnx(session)
     if engine == "openvino":
         run = _openvino(path, card, run, required=True)
@@ -146,15 +163,17 @@ REPAID = 100 * 128 * 128
 
 
 def _patient(path: Path, card: Card, reference: Run) -> Run:
-    """onnxruntime until ``REPAID`` pixels were seen, then openvino if it can be had."""
-    seen, now = 0, reference
+    """onnxruntime until ``REPAID`` pixels were seen, then openvino if it can be had; only one of them stays in memory."""
+    seen, now = 0, [reference]
+    del reference
 
     def run(chips: Floats, context: Floats | None) -> Floats:
-        nonlocal seen, now
+        nonlocal seen
         before, seen = seen, seen + chips.size
         if before < REPAID <= seen:
-            now = _openvino(path, card, reference, required=False) or reference
-        return now(chips, context)
+            faster = _openvino(path, card, now[0], required=False)
+            now[0] = faster or now[0]
+        return now[0](chips, context)
 
     return run
 
@@ -171,7 +190,7 @@ def _run_onnx(session: Any) -> Run:
     return run
 
 
-def _openvino(path: Path, card: Card, reference: Callable[[Floats, Floats | None], Floats], *, required: bool) -> Any:
+def _openvino(path: Path, card: Card, reference: Run, *, required: bool) -> Any:
     """The same graph in openvino, one compilation per size; None where it is absent or disagrees."""
     try:
         import openvino
@@ -199,6 +218,8 @@ def _openvino(path: Path, card: Card, reference: Callable[[Floats, Floats | None
     trial = np.random.default_rng(0).random((2, len(card.bands), card.chip, card.chip), np.float32)
     difference = float(np.abs(run(trial, None) - reference(trial, None)).mean())
     if difference <= TOLERANCE:
+        if card.window not in (0, card.chip):
+            compiled.clear()  # the trial's own size will not come again
         return run
     if required:
         raise BadModel(
