@@ -12,7 +12,7 @@ from outcrop.core.task import Result
 from outcrop.outputs.report import friendly, number, truths_of, write_report
 
 VOLUME, SECTIONS = 7, (13, 16)
-"""Seeds of the drawn examples."""
+"""Seeds of the drawn examples. Of seven sections tried, three had intervals that missed the truth; these two did not."""
 
 
 def salt(folder: Path) -> tuple[Result, Path]:
