@@ -63,6 +63,14 @@ def _nodes(kind: str, bands: int) -> tuple[list[Any], list[Any]]:
 
     if kind == "identity":
         return [helper.make_node("Identity", ["image"], ["probability"])], []
+    if kind == "depth":
+        axes = [helper.make_tensor(f"axes {n}", TensorProto.INT64, [len(at)], at) for n, at in enumerate(([1], [2, 3]))]
+        return [
+            helper.make_node("ReduceSum", ["context", "axes 0"], ["sum"], keepdims=1),
+            helper.make_node("Unsqueeze", ["sum", "axes 1"], ["high"]),
+            helper.make_node("Mul", ["high", "tenth"], ["shift"]),
+            helper.make_node("Add", ["image", "shift"], ["probability"]),
+        ], [*axes, helper.make_tensor("tenth", TensorProto.FLOAT, [], [0.1])]
     pads = helper.make_tensor("pads", TensorProto.INT64, [8], [0, 0, 1, 1, 0, 0, 1, 1])
     kernel = helper.make_tensor("kernel", TensorProto.FLOAT, [bands, 1, 3, 3], [1 / 9] * (9 * bands))
     return [
@@ -73,7 +81,11 @@ def _nodes(kind: str, bands: int) -> tuple[list[Any], list[Any]]:
 
 @pytest.fixture(scope="session")
 def model_file() -> Callable[..., Path]:
-    """Writes an ONNX file that computes a known function, without torch: "identity" or "mean" (of 3 x 3 pixels, edges repeated)."""
+    """Writes an ONNX file that computes a known function, without torch.
+
+    "identity", "mean" (of 3 x 3 pixels, edges repeated), or "depth" (image + a tenth of the sum of the context; wants
+    ``context=True``).
+    """
     pytest.importorskip("onnx", reason="needs onnx to make a model file: install the extra 'learn'")
 
     def make(path: Path, kind: str = "mean", *, metadata: dict[str, str] | None = None, **settings: Any) -> Path:
@@ -84,7 +96,8 @@ def model_file() -> Callable[..., Path]:
         nodes, constants = _nodes(kind, len(card.bands))
         shape = ["n", len(card.bands), "rows", "cols"]
         ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("image", "probability")]
-        graph = helper.make_graph(nodes, kind, ends[:1], ends[1:], constants)
+        more = [helper.make_tensor_value_info("context", TensorProto.FLOAT, ["n", 2])] if card.context else []
+        graph = helper.make_graph(nodes, kind, [ends[0], *more], ends[1:], constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
         stored = {"outcrop": card.to_json(), **card.deepness()} if metadata is None else metadata
         helper.set_model_props(model, stored)

@@ -64,7 +64,7 @@ def predict(
     task: str, inputs: Paths, out: str | Path, *, models: Sequence[str | Path] = (), assume: Mapping[str, Any] | None = None,
     threshold: float | None = None, flips: Literal["none", "all", "alternate"] = "alternate", engine: str = "auto",
     formats: Sequence[str] = (), options: Options | None = None, overwrite: bool = False, resume: bool = False, seed: int = 0,
-    from_predictions: bool = False, progress: Progress = lambda name, share: None,
+    from_predictions: bool = False, no_area: bool = False, progress: Progress = lambda name, share: None,
 ) -> Result:  # fmt: skip
     """See files with a room's models and measure what was seen.
 
@@ -78,6 +78,7 @@ def predict(
         flips: test-time mirror images; "alternate" costs nothing, "all" doubles the work.
         engine: "auto" (openvino when installed and in agreement), "onnxruntime" or "openvino".
         from_predictions: the inputs are earlier probabilities or masks, no model is run.
+        no_area: see scenes without a map projection too, in rooms that measure on the map.
 
     Raises:
         OutcropError: the call as a whole cannot be done; single bad inputs are in ``Result.refused``.
@@ -89,7 +90,7 @@ def predict(
     request = Request(
         task=room, inputs=_paths(inputs), out=Path(out), models=tuple(str(m) for m in models),
         assume=assumptions(room, assume or {}), threshold=threshold, flips=flips, engine=engine, formats=tuple(formats),
-        options=options or Options(), overwrite=overwrite, resume=resume, seed=seed, from_predictions=from_predictions,
+        options=options or Options(), overwrite=overwrite, resume=resume, seed=seed, from_predictions=from_predictions, no_area=no_area,
     )  # fmt: skip
     run = Run(request, progress)
     entries = run.execute()
@@ -150,9 +151,11 @@ def write(room: Task, run: Run, record: Mapping[str, Any]) -> Result:
     good = [e for e in record["inputs"] if "error" not in e]
     result = Result(task=room.name, out=out, record=record)
     refusal = None
+    stems = [e["stem"] for e in good]
+    room.finish(out, stems)
     try:
         for name in run.request.formats:
-            room.formats[name](out, [e["stem"] for e in good])
+            room.formats[name](out, stems)
     except OutcropError as error:
         refusal = error
     write_measurements(out / "measurements.csv", result.measurements)

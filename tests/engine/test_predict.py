@@ -13,7 +13,7 @@ from outcrop.core.errors import BadModel
 from outcrop.core.grid import Grid, Window
 from outcrop.core.scene import Floats, Scene, scene_from_array
 from outcrop.engine import predict as corridor
-from outcrop.engine.predict import Ensemble, ensemble_of, predict, predict_small, stream
+from outcrop.engine.predict import CONTEXT_ABSENT, Ensemble, context_notes, ensemble_of, predict, predict_small, stream
 from outcrop.models.runtime import Model, load
 
 Numpy = Callable[..., Model]
@@ -242,3 +242,19 @@ def test_models_that_do_not_belong_together_are_refused(numpy_model: Numpy, chan
 def test_no_model_at_all_is_refused() -> None:
     with pytest.raises(BadModel, match="none"):
         ensemble_of([])
+
+
+@pytest.mark.parametrize(
+    ("takes", "context", "wanted"),
+    [
+        ((False, False), {}, ()),
+        ((False, False), {"depth": 1.0}, ("its depth changed nothing: these models take none",)),
+        ((False, True), {"depth": 1.0}, ()),
+        ((False, True), {}, (CONTEXT_ABSENT,)),
+    ],
+)
+def test_a_number_that_is_ignored_or_missed_is_told(
+    numpy_model: Numpy, takes: tuple[bool, ...], context: dict[str, float], wanted: tuple[str, ...]
+) -> None:
+    ensemble = ensemble_of([numpy_model(mean9, context=one) for one in takes])
+    assert context_notes(drawn(noise(1, 5, 5), context=context), ensemble) == wanted

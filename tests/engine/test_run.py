@@ -23,7 +23,8 @@ from outcrop.core.volume import Volume
 from outcrop.engine import ensembles as ensembles_module
 from outcrop.engine import run as run_module
 from outcrop.engine.ensembles import Ensembles, serving, shipped
-from outcrop.engine.run import Request, Run, as_kept, stems_of
+from outcrop.engine.kept import rounded
+from outcrop.engine.run import Request, Run, stems_of
 from outcrop.outputs.picture import grey
 
 Maker = Callable[..., Path]
@@ -162,11 +163,11 @@ def test_many_inputs_of_one_name_get_their_numbers_at_once() -> None:
 
 @given(arrays(np.float32, (4, 5), elements=st.floats(0, 1, width=32) | st.just(float("nan"))))
 def test_what_is_measured_is_what_the_file_holds(values: Floats) -> None:
-    kept = as_kept(values)
+    kept = rounded(values)
     seen = np.isfinite(values)
     assert np.array_equal(np.isnan(kept), ~seen)
     assert np.array_equal(np.float32(grey(kept)[seen]) / np.float32(255), kept[seen]), "as it is read back"
-    assert np.array_equal(as_kept(kept), kept, equal_nan=True)
+    assert np.array_equal(rounded(kept), kept, equal_nan=True)
     assert np.abs(kept - values)[seen].max(initial=0) <= 0.5 / 255 + 1e-6
 
 

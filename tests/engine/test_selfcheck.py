@@ -169,3 +169,14 @@ def test_an_interval_that_reaches_zero_has_no_width() -> None:
     known = uncertain(np.random.default_rng(0), 30)
     more = [*known, Check(seed=0, name="level", value=1.0, low=0.0, high=2.0, truth=1.0), check(1.0, 0.0)]
     assert width_table(more, "level", "s") == width_table(known, "level", "s")
+
+
+def test_few_examples_still_hold_nine_in_ten_of_the_next_ones() -> None:
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(200):
+        table = width_table(uncertain(rng, 24), "level", "drawn", per_row=24)
+        low, high = np.quantile(table.draw(table.measured[0], rng, 4000), [0.05, 0.95])
+        fresh = [np.log(c.truth / c.value) for c in uncertain(rng, 40)]
+        held.append(np.mean([low <= e <= high for e in fresh]))
+    assert 0.88 <= np.mean(held) <= 0.93

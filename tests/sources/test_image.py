@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from outcrop.core.errors import DamagedFile, OutcropError, TooLarge, UnknownFormat
+from outcrop.core.errors import BadInput, DamagedFile, OutcropError, TooLarge, UnknownFormat
 from outcrop.core.scene import Floats, Scene
-from outcrop.sources.image import PictureOptions, open_picture
+from outcrop.sources.image import PictureOptions, open_picture, read_depths
 
 GREY = np.arange(6 * 9, dtype=np.uint8).reshape(6, 9) * 4
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=2)
@@ -292,3 +292,51 @@ def test_a_seismic_picture_of_the_challenge_is_grey(data: Path) -> None:
     scene = open_picture(path)
     assert scene.grid.shape == (101, 101)
     assert 0 <= whole(scene).min() <= whole(scene).max() <= 1
+
+
+# Depths ---------------------------------------------------------------------------------------------------------------
+
+
+def table(folder: Path, text: str | bytes) -> Path:
+    path = folder / "depths.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["id,z\na,506\nb,7.5\n", "z,id\n506,a\n7.5,b\n", "id,z\r\na,506\r\nb,7.5\r\n", "id,more,z\na,x,506\nb,y,7.5",
+     "\ufeffid,z\na,506\n\nb,7.5\n", 'id,z\n"a","506"\na,506\nb,7.5\n'],
+    ids=["plain", "turned", "Windows", "more columns", "byte order mark and empty line", "quoted, and said twice"],
+)  # fmt: skip
+def test_a_table_of_depths_is_read_by_its_column_names(tmp_path: Path, text: str) -> None:
+    assert read_depths(table(tmp_path, text)) == {"a": 506.0, "b": 7.5}
+
+
+def test_a_picture_knows_the_depth_that_stands_beside_its_stem(tmp_path: Path) -> None:
+    options = PictureOptions(depths={"a": 506.0, "c.png": 1.0})
+    found = {name: open_picture(saved(tmp_path, GREY, f"{name}.png"), options).context for name in "abc"}
+    assert found == {"a": {"depth": 506.0}, "b": {}, "c": {}}
+    assert open_picture(tmp_path / "a.png").context == {}
+
+
+def test_depth_zero_is_a_depth(tmp_path: Path) -> None:
+    assert open_picture(saved(tmp_path, GREY), PictureOptions(depths={"a": 0.0})).context == {"depth": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("", 1), ("name,depth\na,1\n", 1), ("id\na\n", 1), ("id,z\na,1\nb,deep\n", 3), ("id,z\na\n", 2), ("id,z\na,nan\n", 2),
+     ("id,z\na,1\na,2\n", 3), ("id,z\na,inf\n", 2), (b"\x89PNG\r\n\xff\xfe", 1), ("id;z\na;1\n", 1)],
+)  # fmt: skip
+def test_a_table_that_is_none_is_refused_with_its_line(tmp_path: Path, text: str | bytes, line: int) -> None:
+    with pytest.raises(
+        BadInput, match=rf"depths\.csv is no table of depths \(line {line}\): give the columns id and z"
+    ):
+        read_depths(table(tmp_path, text))
+
+
+def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.csv"):
+        with pytest.raises(BadInput, match="cannot be read .*: check the path"):
+            read_depths(path)

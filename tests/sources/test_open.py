@@ -1,20 +1,26 @@
 """Files are found by their suffix and opened by their first bytes."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from outcrop.core.errors import BadInput, DamagedFile, OutcropError, TooLarge, UnknownFormat
+from outcrop.core.errors import BadInput, DamagedFile, MissingExtra, OutcropError, TooLarge, UnknownFormat
+from outcrop.core.grid import Window
 from outcrop.core.scene import Scene
 from outcrop.core.volume import Volume
+from outcrop.sources import geotiff_read
 from outcrop.sources.array import ArrayOptions
+from outcrop.sources.geotiff import RasterOptions
 from outcrop.sources.image import PictureOptions
-from outcrop.sources.open import SUFFIXES, Options, find, open_scenes, open_source
+from outcrop.sources.open import RASTERS, SUFFIXES, Options, find, open_scenes, open_source
 
 GREY = np.arange(54, dtype=np.uint8).reshape(6, 9)
 
@@ -147,3 +153,103 @@ def test_a_file_that_cannot_be_read_is_refused(picture: Path) -> None:
 def test_what_is_named_twice_is_found_once(picture: Path) -> None:
     """A folder and a file in it: one result, not two that overwrite each other."""
     assert find([picture.parent, picture]) == [picture]
+
+
+@pytest.fixture
+def tiff(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a TIFF by GDAL: (values (bands, rows, cols), profile, georeferenced unless said otherwise) → path."""
+    rasterio = pytest.importorskip("rasterio", reason="needs rasterio: install the extra 'geo'")
+    place = {"crs": "EPSG:32618", "transform": Affine(10, 0, 399960, 0, -10, 4000020)}
+
+    def write(values: Any, name: str = "a.tif", placed: bool = True, **profile: Any) -> Path:
+        count, height, width = values.shape
+        settings = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": values.dtype}
+        with rasterio.open(tmp_path / name, "w", **settings, **(place if placed else {}), **profile) as file:
+            file.write(values)
+        return tmp_path / name
+
+    return write
+
+
+MAP = np.arange(54, dtype=np.uint8).reshape(1, 6, 9)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.jp2", "a.dat", "a.png"])
+def test_a_georeferenced_tiff_is_a_raster_whatever_its_name(tiff: Callable[..., Path], name: str) -> None:
+    scene = open_source(tiff(MAP, name))
+    assert isinstance(scene, Scene) and scene.grid.crs == "EPSG:32618"
+    assert np.array_equal(scene.read(scene.grid.whole), MAP)
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+@pytest.mark.parametrize(
+    ("values", "profile"),
+    [
+        (np.repeat(MAP, 5, 0), {}), (MAP.astype(np.float32) - 20, {}), (MAP.astype(np.int16), {}), (MAP, {"nodata": 3}),
+    ],
+    ids=["five bands", "float", "signed", "nodata"],
+)  # fmt: skip
+def test_a_tiff_that_is_no_plain_picture_is_a_raster(tiff: Callable[..., Path], values: Any, profile: Any) -> None:
+    scene = open_source(tiff(values, placed=False, **profile))
+    assert isinstance(scene, Scene) and scene.bands[0] == "band 1" and scene.grid.crs is None
+    assert np.nanmax(np.abs(scene.read(scene.grid.whole) - values)) == 0
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_a_plain_tiff_is_a_picture_whoever_wrote_it(tiff: Callable[..., Path], tmp_path: Path) -> None:
+    Image.fromarray(MAP[0]).save(tmp_path / "b.tif")
+    for path in (tiff(MAP, placed=False), tmp_path / "b.tif"):
+        scene = open_source(path)
+        assert isinstance(scene, Scene) and scene.bands == ("grey",)
+        assert np.allclose(scene.read(scene.grid.whole), MAP / 255)
+
+
+def test_bands_of_a_raster_can_be_chosen(tiff: Callable[..., Path]) -> None:
+    values = np.concatenate([MAP, MAP + 1, MAP + 2])
+    scene = open_source(tiff(values), Options(raster=RasterOptions(bands=("3", "1"))))
+    assert isinstance(scene, Scene) and np.array_equal(scene.read(scene.grid.whole), values[[2, 0]])
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+def test_without_rasterio_plain_tiffs_are_read_and_maps_name_the_extra(
+    tiff: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, float32 = tiff(MAP, "plain.tif", placed=False), tiff(MAP.astype(np.float32), "float.tif", placed=False)
+    placed = tiff(MAP, "map.tif")
+    code_stream = plain.with_name("a.jp2")
+    code_stream.write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(100))
+
+    def absent(path: Path) -> Any:
+        raise MissingExtra("rasterio", "geo", f"it reads {path.name}")
+
+    monkeypatch.setattr(geotiff_read, "rasterio_for", absent)
+    for path in (plain, float32):
+        scene = open_source(path)
+        assert isinstance(scene, Scene) and scene.bands == ("grey",)
+    for path in (placed, code_stream):
+        with pytest.raises(MissingExtra, match=rf"it reads {path.name}"):
+            open_source(path)
+
+
+def test_a_tiff_cut_before_its_directory_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(b"II*\0\xff\xff\0\0" + bytes(100))
+    with pytest.raises(DamagedFile, match=r"a\.tif is a TIFF whose directory cannot be read"):
+        open_source(tmp_path / "a.tif")
+
+
+def test_folders_are_searched_for_rasters(tmp_path: Path) -> None:
+    for name in ("a.tif", "b.JP2", "c.j2k", "d.tiff"):
+        (tmp_path / name).touch()
+    assert [path.name for path in find([tmp_path])] == ["a.tif", "b.JP2", "c.j2k", "d.tiff"]
+    assert set(RASTERS) <= set(SUFFIXES) and len(set(SUFFIXES)) == len(SUFFIXES)
+
+
+def test_every_real_raster_opens_as_one(data: Path) -> None:
+    pytest.importorskip("rasterio", reason="needs rasterio: install the extra 'geo'")
+    files = find([data / "geotiff"])
+    assert len(files) >= 14
+    for path in files:
+        scene = open_source(path)
+        assert isinstance(scene, Scene) and scene.path == path
+        middle = Window(row=scene.grid.shape[0] // 2, col=scene.grid.shape[1] // 2, height=5, width=5)
+        assert scene.read(middle).shape == (len(scene.bands), 5, 5)

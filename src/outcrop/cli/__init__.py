@@ -29,9 +29,9 @@ def root(
     """See what extraction leaves in the earth, on it and above it, and measure it, with error bars."""
 
 
-from outcrop.cli import learn, use
+from outcrop.cli import learn, show, use
 
-__all__ = ["app", "learn", "main", "use"]
+__all__ = ["app", "learn", "main", "show", "use"]
 
 
 INTERRUPTED = 130
@@ -59,5 +59,7 @@ def main() -> None:
         _stop("there is not enough memory for this: cut the input into parts", 3)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:  # typer has turned the user's Ctrl-C into an exit
-            typer.echo("outcrop: stopped; repeat the command with --resume to go on", err=True)
+            typer.echo(
+                "outcrop: stopped; repeat the command to go on, with --resume where it has that option", err=True
+            )
         raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from outcrop.cli import app
-from outcrop.cli.use import Out, Overwrite, Room, _pairs
+from outcrop.cli.words import Out, Overwrite, Room, pairs
 
 if TYPE_CHECKING:
     from outcrop.engine.train import Epoch
@@ -49,7 +49,7 @@ def train(
         )
 
     folder = run(
-        load(task), data, out, recipe=recipe, folds=fold, settings=_pairs(settings, "--set"), pseudo=pseudo, teacher=teacher,
+        load(task), data, out, recipe=recipe, folds=fold, settings=pairs(settings, "--set"), pseudo=pseudo, teacher=teacher,
         start=start, also=also or (), threads=threads, resume=resume, report=report,
     )  # fmt: skip
     typer.echo(str(folder))
@@ -89,13 +89,26 @@ def evaluate(
 @app.command()
 def tune(
     task: Room, data: Data, out: Out,
-    trials: Annotated[int, typer.Option(help="Recipes to try.")] = 20,
+    recipe: Annotated[str | None, typer.Option(help="Recipe of the room; the first one by default.")] = None,
+    trials: Annotated[int, typer.Option(help="Trials in all, those already in --out counted.")] = 20,
     settings: Settings = None,
     fold: Annotated[int, typer.Option(help="The fold that judges.")] = 0,
 ) -> None:  # fmt: skip
     """Search a recipe's learning rate, decay, loss and augmentation; several machines may share --out."""
+    import shlex
+
+    from rich.console import Console
+
     from outcrop.engine.tune import tune as run
     from outcrop.tasks import load
 
-    best = run(load(task), data, out, trials=trials, settings=_pairs(settings, "--set"), fold=fold)
-    typer.echo(" ".join(f"{name}={value}" for name, value in best.items()))
+    console = Console(stderr=True)
+
+    def report(trial: int, valid_iou: float, stopped: bool) -> None:
+        console.print(f"trial {trial}  IoU {valid_iou:.4f}{'  stopped early' if stopped else ''}")
+
+    best = run(
+        load(task), data, out, recipe=recipe, trials=trials, settings=pairs(settings, "--set"), fold=fold, report=report,
+    )  # fmt: skip
+    typer.echo(f"best of {best.trials}: trial {best.trial}, IoU {best.valid_iou:.4f}")
+    typer.echo(" ".join(f"--set {shlex.quote(f'{name}={value}')}" for name, value in best.settings.items()))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ class Scene:
         acquired: when the sensor looked, UTC.
         context: numbers that belong to the whole scene and that a network may take beside the
             pixels, by name, e.g. {"depth": 506.0} (the depth of a TGS picture).
+        notes: what a reader of the results must know about how it was opened, one sentence each.
+        path: the file it came from; None when it was made in memory.
     """
 
     id: str
@@ -32,6 +35,8 @@ class Scene:
     read: Callable[[Window], Floats]
     acquired: datetime | None = None
     context: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,6 +151,7 @@ class Seen:
         prepared: as the network got it.
         measurements: of this input.
         found: what the room's ``measure`` found on the way and its ``write`` can use.
+        models: sha256 of every model that saw, by file name.
     """
 
     source: Scene | Volume
@@ -159,6 +160,7 @@ class Seen:
     measurements: Sequence[Measurement]
     calibration: Calibration
     found: Any = None
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,15 +175,18 @@ class Task:
         prepare: source in sensor units, card's look (what training data looked like) → Prepared.
         measure: (prediction, assumptions by name, calibration, rng) → numbers, and anything found on the way.
         write: (Seen, folder, stem) → the files written.
+        finish: (folder, stems) → the files of a whole run, made of what ``write`` left for each input.
         formats: extra files for a whole run, by the name given to ``--format``: (folder, stems) → the files written.
         assumptions: what the numbers rest on; a user may replace any of them.
         draw: rng → a made-up example whose answer is known, for tests, docs and the demo.
         draw_files: (folder, rng, settings) → the files of such an example and its truth.
         examples: folder of the room's training data → Labelled; ``company=True`` asks for those of its pictures that
-            may stand beside other data.
+            may stand beside other data, ``training=True`` leaves doubtful pixels out (mask 255).
         recipes: training recipes by name; the first one is the room's own.
         models: folder of the shipped model files.
         looks: network inputs (rows, cols) of training pictures → what they look like, for the card; see ``prepare``.
+        on_map: True where a scene without a map projection cannot be measured and is refused unless that is wished.
+        levels: what stands for probability 1 in the 8-bit files of the room: 255, or 254 where 255 means "not seen".
         cards: sentences for the cards of each recipe's models: normalisation, data, licence, limits.
     """
 
@@ -201,6 +206,9 @@ class Task:
     recipes: Mapping[str, Any]
     models: Path
     looks: Callable[[Sequence[Floats]], dict[str, Any]] = lambda pictures: {}
+    finish: Callable[[Path, Sequence[str]], list[Path]] = lambda folder, stems: []
+    on_map: bool = False
+    levels: int = 255
     cards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

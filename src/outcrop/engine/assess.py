@@ -106,7 +106,10 @@ def _parts(labelled: Labelled, folds: NDArray[np.int64], seed: int) -> NDArray[n
 def _of_models(paths: Sequence[Path], labelled: Labelled, *, flips: bool) -> list[Floats]:
     ensemble = replace(ensemble_of([load(path) for path in paths]), flips="all" if flips else "none")
     scenes = [
-        scene_from_array(id, image, Grid(shape=(image.shape[1], image.shape[2])), ensemble.models[0].card.bands)
-        for id, image in zip(labelled.ids, labelled.images, strict=True)
-    ]
+        scene_from_array(
+            id, image, Grid(shape=(image.shape[1], image.shape[2])), ensemble.models[0].card.bands,
+            {"depth": float(known[0])} if known[1] else {},
+        )
+        for id, image, known in zip(labelled.ids, labelled.images, labelled.context, strict=True)
+    ]  # fmt: skip
     return [values for _, values in predict_small(scenes, ensemble)]

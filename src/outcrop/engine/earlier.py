@@ -89,7 +89,9 @@ def as_prediction(source: Scene | Volume, path: Path, classes: tuple[str, ...]) 
         return _volume(source, path, classes)
     values = _grey(source, path)
     if path.stem.endswith(MASK):
-        return map_from_array(source, classes, _planes(np.rint(values[0] * IGNORE), classes))
+        # A raster holds the class itself, a picture the class as a part of full scale; a raster is known by its path.
+        index = values[0] if source.path else np.rint(values[0] * IGNORE)
+        return map_from_array(source, classes, _planes(index, classes))
     _refuse_foreign(values, path)
     mask = beside(path, MASK)
     if path.stem.endswith(PROBABILITY) and mask.is_file():

@@ -129,9 +129,9 @@ def train(
     if out.exists() and any(out.iterdir()) and not resume:
         raise OutputExists(f"{out} already holds files: go on with --resume, or give another --out")
     torch.set_num_threads(threads or torch.get_num_threads())
-    labelled = task.examples(data)
+    labelled = task.examples(data, training=True)
     for folder in also:
-        labelled = labelled.plus(task.examples(folder, company=True))
+        labelled = labelled.plus(task.examples(folder, company=True, training=True))
     write_record(out, record(chosen, labelled, task=task.name, classes=list(task.classes), settings=settings or {}))
     for fold in range(chosen.fold_count) if folds is None else folds:
         known = labelled

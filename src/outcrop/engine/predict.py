@@ -19,6 +19,9 @@ BATCH_PIXELS = 8 * 128 * 128
 """Pixels fed at once: eight chips of 128 px, or one larger one. On CPUs more take more memory and no less time."""
 
 
+CONTEXT_ABSENT = "these models take a number about the whole picture (its depth), and none is known"
+"""Note on a scene seen by models that would have liked to know more."""
+
 FLIPS = ("none", "all", "alternate")
 
 
@@ -79,6 +82,14 @@ def _context(scene: Scene) -> tuple[float, float]:
     """A scene's standardised number and 1, or (0, 0) where it has none."""
     value = next(iter(scene.context.values()), None)
     return (0.0, 0.0) if value is None else (value, 1.0)
+
+
+def context_notes(scene: Scene, ensemble: Ensemble) -> tuple[str, ...]:
+    """A sentence where a scene knows a number that its models do not take, or lacks the one they do."""
+    takes = any(model.card.context for model in ensemble.models)
+    if takes and not scene.context:
+        return (CONTEXT_ABSENT,)
+    return () if takes else tuple(f"its {name} changed nothing: these models take none" for name in scene.context)
 
 
 def _batches(scenes: Iterable[Scene], ensemble: Ensemble) -> Iterator[list[tuple[Scene, Window, bool, Floats]]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from outcrop.core.errors import BadModel, NothingToSee, OutcropError, UsageError
+from outcrop.core.errors import BadModel, NothingToSee, OutcropError, UsageError, WrongUnit
 from outcrop.core.estimate import Assumption
 from outcrop.core.scene import Floats, Scene, map_from_array
 from outcrop.core.task import Calibration, Prediction, Prepared, Seen, Task
@@ -18,11 +18,12 @@ from outcrop.core.volume import Volume
 from outcrop.engine.earlier import as_prediction, earlier_calibration, earlier_files, plain_stem
 from outcrop.engine.ensembles import Ensembles, shipped
 from outcrop.engine.journal import Journal, as_record, file_sha256, stamps
-from outcrop.engine.predict import Ensemble, predict_small
+from outcrop.engine.kept import keep, rounded
+from outcrop.engine.predict import Ensemble, context_notes, predict, predict_small
 from outcrop.engine.volume import predict_volume
 from outcrop.sources.open import Options, find, open_source
 
-__all__ = ["Progress", "Request", "Run", "as_kept", "shipped", "stems_of"]
+__all__ = ["Progress", "Request", "Run", "shipped", "stems_of"]
 
 Progress = Callable[[str, float], None]
 """(name of the input, share of it done); share 1 means finished."""
@@ -53,6 +54,7 @@ class Request:
         formats: extra files for the whole run, e.g. ("kaggle",).
         seed: of the Monte Carlo draws.
         from_predictions: the inputs are probabilities or masks themselves.
+        no_area: see scenes that have no map projection too, where the room measures on the map.
     """
 
     task: Task
@@ -69,6 +71,7 @@ class Request:
     resume: bool = False
     seed: int = 0
     from_predictions: bool = False
+    no_area: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ class Run:
             "models": {name: stamps(paths) for name, paths in self.ensembles.sets.items()},
             "threshold": r.threshold, "flips": r.flips, "engine": r.engine, "formats": r.formats, "seed": r.seed,
             "assume": {name: [a.low, a.best, a.high] for name, a in r.assume.items()}, "options": repr(r.options),
-            "from_predictions": r.from_predictions,
+            "from_predictions": r.from_predictions, "no_area": r.no_area,
         }  # fmt: skip
 
     def execute(self) -> dict[str, dict[str, Any]]:
@@ -152,7 +155,7 @@ class Run:
 
     def _open(self, path: Path) -> _Opened | None:
         """Open and prepare one input; a refused one is journalled and gives None."""
-        source = self._tried(path, lambda: open_source(path, self.request.options))
+        source = self._tried(path, lambda: self._placed(path, open_source(path, self.request.options)))
         if source is None:
             return None
         if self.request.from_predictions:
@@ -166,11 +169,23 @@ class Run:
             return None
         return _Opened(path=path, stem=self.stems[path], source=source, prepared=prepared, ensemble=ensemble)
 
+    def _placed(self, path: Path, source: Scene | Volume) -> Scene | Volume:
+        """The source, unless the room measures on the map and this one does not know its place there."""
+        lost = isinstance(source, Scene) and source.grid.crs is None
+        if lost and self.request.task.on_map and not self.request.no_area:
+            raise WrongUnit(
+                f"{path.name} has no map projection, so areas cannot be measured: write it with one, "
+                "or ask for masks alone with --no-area"
+            )
+        return source
+
     def _prepared(self, path: Path, source: Scene | Volume, ensemble: Ensemble) -> Prepared:
         """A source as the network wants it; one with nothing in it is refused, but for a picture of a whole format."""
         prepared = self.request.task.prepare(source, ensemble.models[0].card.training.get("looks", {}))
         if prepared.blank and not (self.request.formats and isinstance(source, Scene)):
             raise NothingToSee(f"{path.name} holds one value everywhere or none at all: give one with something in it")
+        if isinstance(prepared.source, Scene):
+            return replace(prepared, notes=(*prepared.notes, *context_notes(prepared.source, ensemble)))
         return prepared
 
     def _tried(self, path: Path, work: Callable[[], Answer]) -> Answer | None:
@@ -196,7 +211,8 @@ class Run:
         for opened, (scene, values) in zip(waiting, seen, strict=True):
             if opened.prepared.blank:
                 values = np.zeros_like(values)
-            prediction = map_from_array(scene, self.request.task.classes, as_kept(values))
+            kept = rounded(values, self.request.task.levels)
+            prediction = map_from_array(scene, self.request.task.classes, kept)
             self._tried(opened.path, lambda o=opened, p=prediction: self._finish(o, p))  # type: ignore[misc]
 
     def _large(self, opened: _Opened) -> Prediction:
@@ -209,8 +225,10 @@ class Run:
                 source, opened.ensemble, self.journal.folder / opened.stem,
                 lambda done, total: self.progress(opened.path.name, 0.9 * done / total),
             )  # fmt: skip
-        _, values = next(predict_small([source], opened.ensemble))
-        return map_from_array(source, opened.ensemble.classes, as_kept(values))
+        return keep(
+            predict(source, opened.ensemble), self.journal.folder / f"{opened.stem}.map",
+            lambda done, rows: self.progress(opened.path.name, 0.9 * done / rows), self.request.task.levels,
+        )  # fmt: skip
 
     def _trusted(self) -> tuple[Calibration, tuple[str, ...]]:
         """Threshold and model error for values of unknown origin: of the models given, else nothing is assumed of them."""
@@ -234,6 +252,7 @@ class Run:
         seen = Seen(
             source=opened.source, prepared=opened.prepared, prediction=prediction, measurements=measurements,
             calibration=calibration, found=found,
+            models={m.path.name: m.sha256 for m in opened.ensemble.models} if opened.ensemble else {},
         )  # fmt: skip
         files = task.write(seen, self.request.out, opened.stem)
         if opened.prepared.blank:
@@ -250,11 +269,6 @@ class Run:
             }
         )
         self.progress(opened.path.name, 1.0)
-
-
-def as_kept(values: Floats) -> Floats:
-    """Probabilities as a picture file of 8 bits keeps them, so that what is measured now is what can be measured again."""
-    return np.asarray(np.rint(values * 255) / np.float32(255), np.float32)
 
 
 def stems_of(paths: Sequence[Path]) -> dict[Path, str]:

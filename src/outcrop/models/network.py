@@ -82,27 +82,12 @@ class Net(nn.Module):
         return self.head(self.decoder(features)), seen
 
 
-SMALL_MAP = 8
-"""Side below which a depthwise convolution is computed on a map padded to this side."""
-
-
 def _depthwise_in_float32(self: nn.Conv2d, x: Tensor) -> Tensor:
-    """Depthwise convolution as CPUs like it in training; in evaluation it is the plain one.
-
-    Its bf16 backward is up to 20 times slower than float32's, and on maps smaller than the kernel's reach ten
-    times slower than on the same map padded with zeros, which give the same values.
-    """
+    """Depthwise convolution as CPUs like it in training, where bf16's backward is up to 20 times slower than float32's."""
     if not self.training:
         return F.conv2d(x, self.weight.to(x.dtype), None, self.stride, self.padding, 1, self.groups)
-    rows, cols = x.shape[2:]
     with torch.autocast("cpu", enabled=False):
-        y = x.float()
-        small = self.stride == (1, 1) and min(rows, cols) < SMALL_MAP and self.kernel_size[0] > 3
-        if small:
-            y = F.pad(y, (0, max(SMALL_MAP - cols, 0), 0, max(SMALL_MAP - rows, 0)))
-        y = F.conv2d(y, self.weight.float(), None, self.stride, self.padding, 1, self.groups)
-        if small:
-            y = y[:, :, :rows, :cols]
+        y = F.conv2d(x.float(), self.weight.float(), None, self.stride, self.padding, 1, self.groups)
     return y.to(x.dtype)
 
 

@@ -4,16 +4,19 @@ Full scale is 1 inside: 8-bit values are divided by 255, 16-bit by 65535, floati
 Orientation tags are applied, palettes resolved, fully transparent pixels become NaN.
 """
 
+import csv
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from outcrop.core.errors import DamagedFile, TooLarge, UnknownFormat
+from outcrop.core.errors import BadInput, DamagedFile, TooLarge, UnknownFormat
 from outcrop.core.grid import Grid
 from outcrop.core.scene import Floats, Scene, scene_from_array
 
@@ -29,9 +32,38 @@ class PictureOptions:
 
     Attributes:
         max_pixels: larger pictures are refused before they are decoded.
+        depths: depth of pictures by the stem of their file, as ``read_depths`` gives it.
     """
 
     max_pixels: int = 100_000_000
+    depths: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_depths(path: Path) -> dict[str, float]:
+    """Depth z by picture id, in the table's own unit, from a CSV file with the columns id and z.
+
+    Raises:
+        BadInput: no table of that kind, a depth that is no finite number, or one id with two depths.
+    """
+    depths: dict[str, float] = {}
+    line = 1
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            if not {"id", "z"} <= set(table.fieldnames or ()):
+                raise ValueError
+            for row in table:
+                line = table.line_num
+                depth = float(row["z"])
+                if not isfinite(depth) or depths.setdefault(row["id"], depth) != depth:
+                    raise ValueError
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}): check the path of the table of depths") from None
+    except (ValueError, TypeError, csv.Error):
+        raise BadInput(
+            f"{path} is no table of depths (line {line}): give the columns id and z, with one number for every id"
+        ) from None
+    return depths
 
 
 def _opened(path: Path) -> Any:
@@ -105,4 +137,6 @@ def open_picture(path: Path, options: PictureOptions = PictureOptions()) -> Scen
             raise DamagedFile(f"{path.name} is damaged ({error}): copy or export it again") from None
     bands = BANDS.get(len(values), tuple(f"band {i + 1}" for i in range(len(values))))
     scene = scene_from_array(path.stem, values, Grid(shape=(values.shape[1], values.shape[2])), bands)
-    return Scene(id=scene.id, grid=scene.grid, bands=bands, read=scene.read, acquired=taken)
+    depth = options.depths.get(path.stem)
+    context = {} if depth is None else {"depth": depth}
+    return replace(scene, acquired=taken, context=context)

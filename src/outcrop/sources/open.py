@@ -4,16 +4,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from outcrop.core.errors import BadInput, DamagedFile, UnknownFormat
+from outcrop.core.errors import BadInput, DamagedFile, MissingExtra, UnknownFormat
 from outcrop.core.scene import Scene
 from outcrop.core.volume import Volume
 from outcrop.sources.array import ArrayOptions
+from outcrop.sources.geotiff import RasterOptions, open_raster
+from outcrop.sources.geotiff_read import JPEG_2000_STARTS, TIFF_STARTS
+from outcrop.sources.geotiff_tags import tiff_kind
 from outcrop.sources.image import PictureOptions
 from outcrop.sources.segy import SegyOptions
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+RASTERS = (".tif", ".tiff", ".jp2", ".j2k")
 SEISMIC = (".sgy", ".segy", ".zgy", ".sgz", ".vds", ".npy")
-SUFFIXES = PICTURES + SEISMIC
+SUFFIXES = tuple(dict.fromkeys(PICTURES + RASTERS + SEISMIC))
 """Suffixes that a folder is searched for; a file named outright is judged by its content."""
 
 
@@ -22,6 +26,7 @@ class Options:
     """How each kind of file is opened."""
 
     picture: PictureOptions = field(default_factory=PictureOptions)
+    raster: RasterOptions = field(default_factory=RasterOptions)
     segy: SegyOptions = field(default_factory=SegyOptions)
     array: ArrayOptions = field(default_factory=ArrayOptions)
 
@@ -65,12 +70,30 @@ def _is_segy(path: Path, start: bytes) -> bool:
     return path.suffix.lower() in (".sgy", ".segy") or any(line in ("C 1", "C01") for line in lines)
 
 
+def _open_image(path: Path, start: bytes, options: Options) -> Scene:
+    """A raster of the earth where the content says so, else a plain picture."""
+    if start.startswith(JPEG_2000_STARTS):
+        return open_raster(path, options.raster)
+    if start.startswith(TIFF_STARTS):
+        kind = tiff_kind(path)
+        try:
+            if not kind.plain:
+                return open_raster(path, options.raster)
+        except MissingExtra:
+            if kind.georeferenced:
+                raise
+    from outcrop.sources.image import open_picture
+
+    return open_picture(path, options.picture)
+
+
 def open_source(path: str | Path, options: Options = Options()) -> Scene | Volume:
     """Open one file.
 
     Raises:
         UnknownFormat: nothing here reads it.
         DamagedFile: empty, truncated or broken.
+        MissingExtra: the library for this kind of file is not installed.
     """
     path = Path(path)
     start = _start(path)
@@ -93,9 +116,7 @@ def open_source(path: str | Path, options: Options = Options()) -> Scene | Volum
         return open_segy(path, options.segy)
     if suffix in (".txt", ".csv", ".json", ".html", ".pdf", ".zip"):
         raise UnknownFormat(f"{path.name} is no picture and no seismic file: give one of {', '.join(SUFFIXES)}")
-    from outcrop.sources.image import open_picture
-
-    return open_picture(path, options.picture)
+    return _open_image(path, start, options)
 
 
 def open_scenes(path: str | Path, options: Options = Options()) -> Iterator[Scene]:

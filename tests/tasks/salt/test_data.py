@@ -8,16 +8,15 @@ import pytest
 from PIL import Image
 
 from outcrop.core.errors import BadInput
+from outcrop.sources.image import PictureOptions, open_picture, read_depths
 from outcrop.tasks.salt.data import (
-    DEPTH_MEAN,
-    DEPTH_SPREAD,
     coverage_class,
     depth_context,
     examples,
     grey,
-    read_depths,
     read_mask,
 )
+from outcrop.tasks.salt.prepare import DEPTH_MEAN, DEPTH_SPREAD, prepare
 
 RNG = np.random.default_rng(0)
 
@@ -83,9 +82,6 @@ def test_a_mask_drawn_in_colour_is_read_too(tmp_path: Path) -> None:
 
 def test_a_picture_is_read_as_prediction_reads_it(tmp_path: Path) -> None:
     """Eight bits, sixteen bits, colour: training and prediction must not differ."""
-    from outcrop.sources.image import open_picture
-    from outcrop.tasks.salt.prepare import prepare
-
     values = RNG.integers(0, 255, (9, 7)).astype(np.uint8)
     colour = RNG.integers(0, 255, (9, 7, 3)).astype(np.uint8)
     for name, stored in (("8.png", values), ("16.png", values.astype(np.uint16) * 256), ("colour.png", colour)):
@@ -108,6 +104,13 @@ def test_depth_is_standardised_where_it_is_known() -> None:
     found = depth_context(("a", "b"), {"a": DEPTH_MEAN + 2 * DEPTH_SPREAD})
     assert found == pytest.approx(np.array([[2, 1], [0, 0]]))
     assert depth_context((), {}).shape == (0, 2)
+
+
+def test_prediction_is_fed_the_depth_that_training_was_fed(folder: Path) -> None:
+    options = PictureOptions(depths=read_depths(folder.parent / "depths.csv"))
+    for id, (depth, known) in zip("abc", examples(folder).context.tolist(), strict=True):
+        source = prepare(open_picture(folder / "images" / f"{id}.png", options), {}).source
+        assert source.context == (pytest.approx({"depth": depth}) if known else {}), id  # type: ignore[union-attr]
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the network is fed does not depend on the unit, the gain or the offset of what came in."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,15 @@ from outcrop.core.grid import Axis, Grid, Window
 from outcrop.core.scene import Floats, Scene, scene_from_array
 from outcrop.core.volume import Direction, Volume
 from outcrop.tasks.salt.looks import ranges
-from outcrop.tasks.salt.prepare import GREY_MEAN, GREY_SPREAD, amplitude_scale, prepare, to_grey
+from outcrop.tasks.salt.prepare import (
+    DEPTH_MEAN,
+    DEPTH_SPREAD,
+    GREY_MEAN,
+    GREY_SPREAD,
+    amplitude_scale,
+    prepare,
+    to_grey,
+)
 
 
 def normal(*shape: int, seed: int = 0) -> Floats:
@@ -47,6 +56,18 @@ def test_a_grey_picture_is_used_as_it_is() -> None:
     prepared = prepare(picture(image), {})
     assert np.array_equal(whole(prepared.source), image)
     assert (prepared.notes, prepared.blank, prepared.source.id) == ((), False, "picture")
+
+
+def test_what_the_opener_noted_of_a_picture_is_kept() -> None:
+    noted = replace(picture(5 * normal(1, 20, 30)), notes=("turned upright",))
+    first, second = prepare(noted, {}).notes
+    assert first == "turned upright" and "taken for amplitudes" in second
+
+
+def test_the_depth_of_a_picture_is_standardised_and_other_numbers_are_not_fed() -> None:
+    image = replace(picture(normal(1, 20, 30)), context={"latitude": 27.0, "depth": DEPTH_MEAN - 2 * DEPTH_SPREAD})
+    assert prepare(image, {}).source.context == {"depth": pytest.approx(-2)}  # type: ignore[union-attr]
+    assert image.context["latitude"] == 27.0, "the picture itself is left alone"
 
 
 def test_a_colour_picture_becomes_its_luminance() -> None:

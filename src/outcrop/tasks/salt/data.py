@@ -4,7 +4,6 @@ Layout: ``images/*.png`` and ``masks/*.png`` of the same name; beside them or on
 ``depths.csv`` (id, z). Masks are read as "anything above 0": half of the TGS masks are 16-bit.
 """
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,12 @@ from PIL import Image
 from outcrop.core.errors import BadInput, DamagedFile
 from outcrop.core.labelled import Labelled
 from outcrop.core.scene import Floats
+from outcrop.sources.image import read_depths
 from outcrop.tasks.salt.looks import looks
-from outcrop.tasks.salt.prepare import amplitude_scale, to_grey
+from outcrop.tasks.salt.prepare import amplitude_scale, standard_depth, to_grey
 
 COVERAGE_CLASSES = (0.0, 0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.99)
 """Edges of the coverage classes: 0, up to 1 %, 5 %, 10 %, 25 %, 50 %, 75 %, 90 %, 99 %, more."""
-
-DEPTH_MEAN, DEPTH_SPREAD = 506.0, 209.0
-"""Mean and spread of the TGS depths, whose unit the challenge does not state."""
 
 
 def grey(path: Path) -> Floats:
@@ -41,22 +38,9 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
     return ((values if values.ndim == 2 else values[..., :3].max(2)) > 0).astype(np.uint8)
 
 
-def read_depths(path: Path) -> dict[str, float]:
-    """Depth z by picture id.
-
-    Raises:
-        BadInput: no table of that kind.
-    """
-    try:
-        with path.open(newline="") as file:
-            return {row["id"]: float(row["z"]) for row in csv.DictReader(file)}
-    except (KeyError, ValueError, TypeError, csv.Error):
-        raise BadInput(f"{path} is no table of depths: give the columns id and z, with a number in every row") from None
-
-
 def depth_context(ids: tuple[str, ...], depths: dict[str, float]) -> Floats:
     """(n, 2): standardised depth and 1 where it is known, else (0, 0)."""
-    rows = [((depths[i] - DEPTH_MEAN) / DEPTH_SPREAD, 1.0) if i in depths else (0.0, 0.0) for i in ids]
+    rows = [(standard_depth(depths[i]), 1.0) if i in depths else (0.0, 0.0) for i in ids]
     return np.array(rows, np.float32).reshape(-1, 2)
 
 
@@ -65,13 +49,14 @@ def coverage_class(mask: NDArray[np.uint8]) -> int:
     return int(np.searchsorted(COVERAGE_CLASSES, (mask == 1).mean(), side="left"))
 
 
-def examples(folder: Path, *, company: bool = False) -> Labelled:
+def examples(folder: Path, *, company: bool = False, training: bool = False) -> Labelled:
     """Labelled pictures and sections of a folder, grouped by mosaic.
 
     Args:
         company: the pictures accompany drawn sections whose masks hold whole bodies. Challenge masks hold
             caps only: an empty one may lie deep inside salt. Empty pictures that are not plainly layered
             are left out then, and so are those with less than 5 or more than 95 % of salt.
+        training: makes no difference here; rooms may leave doubtful pixels out of training.
 
     Raises:
         BadInput: no pictures, a picture that cannot be read, or one without a mask of its size.

@@ -21,6 +21,9 @@ from outcrop.tasks.salt.looks import differences, looks
 GREY_MEAN, GREY_SPREAD = 0.473, 0.160
 """Mean and spread of the labelled TGS pictures, full scale 1."""
 
+DEPTH_MEAN, DEPTH_SPREAD = 506.0, 209.0
+"""Mean and spread of the TGS depths, whose unit the challenge does not state."""
+
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in grey (ITU-R BT.601)."""
 
@@ -46,6 +49,11 @@ def to_grey(values: Floats, centre: float, spread: float) -> Floats:
     """Amplitudes → grey in [0, 1]; NaN stays."""
     scaled = GREY_MEAN + GREY_SPREAD * (values - np.float32(centre)) / np.float32(spread)
     return np.asarray(np.clip(scaled, 0, 1), np.float32)
+
+
+def standard_depth(depth: float) -> float:
+    """A depth on the scale that networks are fed: 0 is the mean of the TGS depths, 1 their spread above it."""
+    return (depth - DEPTH_MEAN) / DEPTH_SPREAD
 
 
 def prepare(source: Scene | Volume, training_looks: Mapping[str, Any]) -> Prepared:
@@ -89,16 +97,18 @@ def _picture(scene: Scene) -> Prepared:
     grey = whole[0] if bands == 1 else np.tensordot(LUMINANCE, whole, axes=1)
     observed = grey[np.isfinite(grey)]
     blank = not observed.size or float(observed.min()) == float(observed.max())
-    notes: tuple[str, ...] = ()
+    notes = scene.notes
     if observed.size and (observed.min() < -0.01 or observed.max() > 1.01):
         centre, spread = amplitude_scale(grey)
-        notes = (f"values beyond [0, 1] were taken for amplitudes: median {centre:.4g}, spread {spread:.4g}",)
+        note = f"values beyond [0, 1] were taken for amplitudes: median {centre:.4g}, spread {spread:.4g}"
+        notes = (*notes, note)
         grey = to_grey(grey, centre, spread or 1.0)
 
     def read(window: Window) -> Floats:
         return np.asarray(grey[None, *window.slices], np.float32)
 
-    return Prepared(source=replace(scene, bands=("grey",), read=read), notes=notes, blank=blank)
+    context = {"depth": standard_depth(scene.context["depth"])} if "depth" in scene.context else {}
+    return Prepared(source=replace(scene, bands=("grey",), read=read, context=context), notes=notes, blank=blank)
 
 
 def _volume(volume: Volume) -> Prepared:

@@ -1,0 +1,142 @@
+"""Polygons in: from any vector file that GDAL reads, brought to a projection, burnt onto a grid; needs the extra "geo"."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from outcrop.core.errors import BadInput, DamagedFile, MissingExtra, NoGeometry, UsageError
+from outcrop.core.grid import Grid
+
+Ring = NDArray[np.float64]
+"""(n, 2): x, y of a closed line's corners; the first is not repeated."""
+
+KINDS = {3: "Polygon", 6: "MultiPolygon"}
+"""Kinds of geometry that cover an area, by the number GEOS gives them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polygon:
+    """One feature of a vector file.
+
+    Attributes:
+        properties: its attributes by column name.
+        parts: each part's outer ring, followed by its holes.
+    """
+
+    properties: Mapping[str, Any]
+    parts: tuple[tuple[Ring, ...], ...]
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Least x, least y, largest x, largest y."""
+        corners = np.concatenate([part[0] for part in self.parts])
+        return (*map(float, corners.min(0)), *map(float, corners.max(0)))  # type: ignore[return-value]
+
+
+def _library(name: str, need: str) -> Any:
+    """A library of the extra "geo", imported now."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise MissingExtra(name.split(".")[0], "geo", need) from None
+
+
+def read_polygons(path: Path, layer: str | None = None) -> tuple[str, list[Polygon]]:
+    """The projection of a vector file's layer (EPSG code or WKT) and its polygons; features without a shape are left out.
+
+    Raises:
+        DamagedFile: the file is missing, or GDAL cannot read it.
+        NoGeometry: it does not say its projection.
+        BadInput: no polygons, or other shapes among them.
+        MissingExtra: pyogrio or shapely is not installed.
+    """
+    pyogrio, shapely = _library("pyogrio", f"it reads {path.name}"), _library("shapely", f"it reads {path.name}")
+    try:
+        about, _, shapes, columns = pyogrio.raw.read(path, layer=layer, force_2d=True)
+        shapes = shapely.from_wkb(shapes)
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, shapely.errors.ShapelyError) as error:
+        raise DamagedFile(f"{path} cannot be read as a vector file ({error}): copy or export it again") from None
+    if not about["crs"]:
+        raise NoGeometry(f"{path} does not say its map projection: export it with one")
+    found = []
+    for i, shape in enumerate(shapes):
+        if shape is None or shape.is_empty:
+            continue
+        if shapely.get_type_id(shape) not in KINDS:
+            raise BadInput(f"{path} holds a {shape.geom_type} in row {i + 1}: give polygons only")
+        properties = {name: _plain(column[i]) for name, column in zip(about["fields"], columns, strict=True)}
+        found.append(Polygon(properties=properties, parts=_parts(shapely, shape)))
+    if not found:
+        raise BadInput(f"{path} holds no polygon: give a layer of polygons")
+    return str(about["crs"]), found
+
+
+def _plain(value: Any) -> Any:
+    """A cell without numpy around it."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _parts(shapely: Any, shape: Any) -> tuple[tuple[Ring, ...], ...]:
+    """Rings of every part of a polygon."""
+    return tuple(
+        tuple(np.asarray(shapely.get_coordinates(ring))[:-1] for ring in (part.exterior, *part.interiors))
+        for part in shapely.get_parts(shape)
+    )
+
+
+def reproject(polygons: Sequence[Polygon], crs: str, target: str) -> list[Polygon]:
+    """Polygons in another projection; corners are moved, edges between them stay straight.
+
+    Raises:
+        UsageError: a projection that PROJ does not know.
+        BadInput: a corner that has no place in the other projection.
+    """
+    if crs == target:
+        return list(polygons)
+    pyproj = _library("pyproj", "it changes map projections")
+    try:
+        change = pyproj.Transformer.from_crs(crs, target, always_xy=True)
+    except pyproj.exceptions.CRSError as error:
+        raise UsageError(f"a map projection is not understood ({error}): give an EPSG code") from None
+
+    def move(ring: Ring) -> Ring:
+        moved = np.column_stack(change.transform(ring[:, 0], ring[:, 1]))
+        if not np.isfinite(moved).all():
+            raise BadInput(f"a polygon's corner has no place in {target[:40]}: check the projection of the polygons")
+        return moved
+
+    return [
+        Polygon(properties=p.properties, parts=tuple(tuple(move(ring) for ring in part) for part in p.parts))
+        for p in polygons
+    ]
+
+
+def longitude_latitude(x: float, y: float, crs: str) -> tuple[float, float]:
+    """A place in degrees of WGS 84."""
+    pyproj = _library("pyproj", "it changes map projections")
+    lon, lat = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
+    return float(lon), float(lat)
+
+
+def burn(polygons: Sequence[Polygon], grid: Grid) -> NDArray[np.uint8]:
+    """1 where a pixel's centre lies in a polygon, holes left out, (rows, cols); polygons are in the grid's projection."""
+    features = _library("rasterio.features", "it draws polygons onto pixels")
+    shapes = [
+        {"type": "MultiPolygon", "coordinates": [[_closed(ring) for ring in part] for part in p.parts]}
+        for p in polygons
+    ]
+    if not shapes:
+        return np.zeros(grid.shape, np.uint8)
+    burnt = features.rasterize(
+        shapes, out_shape=grid.shape, transform=grid.transform, fill=0, default_value=1, dtype="uint8"
+    )
+    return np.asarray(burnt, np.uint8)
+
+
+def _closed(ring: Ring) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in (*ring, ring[0])]

@@ -1,0 +1,142 @@
+"""Scenes → network input: red, green and blue as top-of-atmosphere reflectance, whatever they came as.
+
+The models learnt from Sentinel-2 L1C medians of 2021 in reflectance. Digital numbers are divided by 10000, with the
+offset of later products taken off; what is assumed is said in a note.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from outcrop.core.errors import BadInput, UsageError
+from outcrop.core.grid import Window
+from outcrop.core.scene import Floats, Scene
+from outcrop.core.task import Prepared
+from outcrop.core.volume import Volume
+from outcrop.tasks.tailings.look import to_input
+
+COLOURS = {"red": ("red", "b4", "b04"), "green": ("green", "b3", "b03"), "blue": ("blue", "b2", "b02")}
+"""What sensors call the bands that the models see, lower case."""
+
+BRIGHTEST = 1.5
+"""Reflectance above which values are digital numbers: snow and glint stay below."""
+
+DIGITAL = 10_000.0
+"""Digital numbers of reflectance 1 in Sentinel-2 products."""
+
+OFFSET, OFFSET_SINCE = 1000.0, datetime(2022, 1, 25, tzinfo=UTC)
+"""Added to digital numbers by processing baseline 04.00 and later, whose scenes begin on this day."""
+
+PICTURE_WHITE = 0.3
+"""Reflectance that white is taken for in an 8-bit picture: the usual stretch of true-colour pictures."""
+
+SAMPLES_ACROSS, SAMPLE_SIDE = 3, 256
+"""Windows along a side that the scale of a scene is judged by, and their side in pixels."""
+
+
+def prepare(source: Scene | Volume, training_looks: Mapping[str, Any]) -> Prepared:
+    """A scene as network input, bands red, green, blue.
+
+    Args:
+        training_looks: from the model's card, "reflectance": for each band the lowest and highest mean of a training
+            picture; empty checks nothing.
+
+    Raises:
+        BadInput: a seismic volume, or bands among which red, green and blue cannot be told.
+    """
+    if isinstance(source, Volume):
+        raise BadInput(f"{source.id} is a seismic volume: give a satellite scene, or use the room salt")
+    order, notes = _colours(source)
+    observed = _sample(source)[list(order)]
+    if not observed.size or (observed == observed[:, :1]).all():
+        return Prepared(source=replace(source, bands=("B4", "B3", "B2")), notes=notes, blank=True)
+    factor, shift, said = _scale(source, observed)
+
+    def read(window: Window) -> Floats:
+        values = source.read(window)[list(order)]
+        return to_input((values - np.float32(shift)) * np.float32(factor))
+
+    reflectance = (observed - shift) * factor
+    notes = (*source.notes, *notes, *said, *_foreign(reflectance, training_looks))
+    return Prepared(source=replace(source, bands=("B4", "B3", "B2"), read=read), notes=notes)
+
+
+def _colours(scene: Scene) -> tuple[tuple[int, int, int], tuple[str, ...]]:
+    """Positions of red, green and blue, and what had to be assumed."""
+    names = [name.strip().lower() for name in scene.bands]
+    found = [next((i for i, name in enumerate(names) if name in known), None) for known in COLOURS.values()]
+    if None not in found:
+        return (found[0], found[1], found[2]), ()  # type: ignore[return-value]
+    if len(names) == 3 and not any(place is not None for place in found):
+        said = (
+            f"the bands {', '.join(scene.bands)} were taken as red, green and blue, in this order: say --bands if not"
+        )
+        return (0, 1, 2), (said,)
+    raise BadInput(
+        f"{scene.id} has the bands {', '.join(scene.bands)}, and red, green and blue (B4, B3, B2) are wanted: "
+        "name or number them with --bands, e.g. --bands 3,2,1"
+    )
+
+
+def _sample(scene: Scene) -> Floats:
+    """Pixels of some windows spread over the scene, (bands, pixels); of more and more windows until something was seen."""
+    rows, cols = scene.grid.shape
+    height, width = min(rows, SAMPLE_SIDE), min(cols, SAMPLE_SIDE)
+    pixels = np.zeros((len(scene.bands), 0), np.float32)
+    for across in (SAMPLES_ACROSS, max(-(-rows // height), -(-cols // width))):
+        for row in np.unique(np.linspace(0, rows - height, across).round().astype(int)):
+            for col in np.unique(np.linspace(0, cols - width, across).round().astype(int)):
+                window = Window(row=int(row), col=int(col), height=height, width=width)
+                values = scene.read(window).reshape(len(scene.bands), -1)
+                pixels = np.concatenate([pixels, values[:, np.isfinite(values).all(axis=0)]], axis=1)
+                if pixels.shape[1] >= SAMPLES_ACROSS**2 * height * width:
+                    return pixels
+        if pixels.shape[1]:
+            return pixels
+    return pixels
+
+
+def _scale(scene: Scene, observed: Floats) -> tuple[float, float, tuple[str, ...]]:
+    """(factor, shift) so that (value - shift) × factor is reflectance, and what was assumed."""
+    low, high = (float(q) for q in np.percentile(observed, [1, 99]))
+    if scene.grid.crs is None and scene.bands == ("red", "green", "blue") and high <= 1.0:
+        note = f"a plain picture holds no reflectance: white was taken for {PICTURE_WHITE}, so areas of doubt are wide"
+        return PICTURE_WHITE, 0.0, (note,)
+    if high <= BRIGHTEST:
+        return 1.0, 0.0, ()
+    if high <= 255 and low >= 0:
+        note = f"values up to {high:.0f} look like an 8-bit picture: 255 was taken for reflectance {PICTURE_WHITE}"
+        return PICTURE_WHITE / 255, 0.0, (note,)
+    if high > 2 * DIGITAL:
+        raise UsageError(
+            f"{scene.id} holds values up to {high:.4g}, which are neither reflectance (0 to 1.5) nor Sentinel-2 "
+            "numbers (0 to 10000): write the file with its GDAL scale, or give --scale"
+        )
+    if scene.acquired is not None and scene.acquired.replace(tzinfo=UTC) >= OFFSET_SINCE and low >= 0.9 * OFFSET:
+        note = "values were taken for Sentinel-2 numbers with offset: (value - 1000) / 10000 is reflectance"
+        return 1 / DIGITAL, OFFSET, (note,)
+    return 1 / DIGITAL, 0.0, ("values were taken for Sentinel-2 numbers: value / 10000 is reflectance",)
+
+
+def reflectance_looks(pictures: Sequence[Floats]) -> dict[str, Any]:
+    """Range of the mean of the first band over training pictures (rows, cols) of network input, for the card."""
+    means = [float(np.nanmean(picture)) for picture in pictures]
+    return {"red": [round(min(means), 4), round(max(means), 4)]}
+
+
+def _foreign(reflectance: Floats, training_looks: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is foreign about a scene, beside the training pictures."""
+    known = training_looks.get("red")
+    if not known:
+        return ()
+    mean = float(to_input(reflectance[:1]).mean())
+    low, high = (float(value) for value in known)
+    if low <= mean <= high:
+        return ()
+    word = "darker" if mean < low else "brighter"
+    return (
+        f"the scene is {word} than every training picture (red {mean:.2f}, known {low:.2f} to {high:.2f}): doubt it",
+    )
