@@ -1,7 +1,7 @@
 """Outcrop sees what extraction leaves in the earth, on it and above it, and measures it, with error bars.
 
-The public face: ``predict``, ``measure``, ``draw``, ``train``, ``evaluate``, ``load_task``, ``open_source`` and
-``open_scenes``. Everything is imported when first used, so that ``import outcrop`` costs nothing.
+The public face: ``predict``, ``measure``, ``audit``, ``change``, ``draw``, ``samples``, ``train``, ``evaluate``,
+``load_task``, ``open_source`` and ``open_scenes``. Everything is imported when first used, so that ``import outcrop`` costs nothing.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "predict": "outcrop.face",
     "measure": "outcrop.face",
+    "audit": "outcrop.face",
+    "change": "outcrop.face",
     "draw": "outcrop.face",
+    "samples": "outcrop.face",
     "train": "outcrop.face",
     "evaluate": "outcrop.face",
     "load_task": "outcrop.face",
@@ -21,6 +24,8 @@ _HOMES = {
 
 __all__ = [
     "__version__",
+    "audit",
+    "change",
     "draw",
     "evaluate",
     "load_task",
@@ -28,11 +33,12 @@ __all__ = [
     "open_scenes",
     "open_source",
     "predict",
+    "samples",
     "train",
 ]
 
 if TYPE_CHECKING:
-    from outcrop.face import draw, evaluate, load_task, measure, predict, train
+    from outcrop.face import audit, change, draw, evaluate, load_task, measure, predict, samples, train
     from outcrop.sources.open import open_scenes, open_source
 
 

@@ -11,11 +11,12 @@ from typing import Any, Literal
 import numpy as np
 
 from outcrop import tasks
-from outcrop.core.errors import OutcropError, UsageError
+from outcrop.core.errors import BadInput, OutcropError, OutputExists, UsageError
 from outcrop.core.estimate import Assumption
+from outcrop.core.scene import Scene
 from outcrop.core.task import Result, Task
 from outcrop.engine.run import Progress, Request, Run
-from outcrop.sources.open import Options
+from outcrop.sources.open import Options, find, open_source
 
 Paths = str | Path | Sequence[str | Path]
 
@@ -64,7 +65,8 @@ def predict(
     task: str, inputs: Paths, out: str | Path, *, models: Sequence[str | Path] = (), assume: Mapping[str, Any] | None = None,
     threshold: float | None = None, flips: Literal["none", "all", "alternate"] = "alternate", engine: str = "auto",
     formats: Sequence[str] = (), options: Options | None = None, overwrite: bool = False, resume: bool = False, seed: int = 0,
-    from_predictions: bool = False, no_area: bool = False, progress: Progress = lambda name, share: None,
+    from_predictions: bool = False, no_area: bool = False, settings: Mapping[str, str] | None = None,
+    progress: Progress = lambda name, share: None,
 ) -> Result:  # fmt: skip
     """See files with a room's models and measure what was seen.
 
@@ -79,6 +81,7 @@ def predict(
         engine: "auto" (openvino when installed and in agreement), "onnxruntime" or "openvino".
         from_predictions: the inputs are earlier probabilities or masks, no model is run.
         no_area: see scenes without a map projection too, in rooms that measure on the map.
+        settings: what the room is asked to do with the whole run, e.g. {"registry": "dams.csv"}.
 
     Raises:
         OutcropError: the call as a whole cannot be done; single bad inputs are in ``Result.refused``.
@@ -91,6 +94,7 @@ def predict(
         task=room, inputs=_paths(inputs), out=Path(out), models=tuple(str(m) for m in models),
         assume=assumptions(room, assume or {}), threshold=threshold, flips=flips, engine=engine, formats=tuple(formats),
         options=options or Options(), overwrite=overwrite, resume=resume, seed=seed, from_predictions=from_predictions, no_area=no_area,
+        settings=settings or {},
     )  # fmt: skip
     run = Run(request, progress)
     entries = run.execute()
@@ -138,7 +142,7 @@ def summary(run: Run, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Any
     }
 
 
-def write(room: Task, run: Run, record: Mapping[str, Any]) -> Result:
+def write(room: Task, run: Run, record: dict[str, Any]) -> Result:
     """Write what belongs to a whole run: extra formats, measurements.csv, report.html, and last summary.json.
 
     Raises:
@@ -152,21 +156,117 @@ def write(room: Task, run: Run, record: Mapping[str, Any]) -> Result:
     result = Result(task=room.name, out=out, record=record)
     refusal = None
     stems = [e["stem"] for e in good]
-    room.finish(out, stems)
     try:
+        record["sections"] = [asdict(section) for section in room.finish(out, stems, run.request.settings)]
         for name in run.request.formats:
             room.formats[name](out, stems)
     except OutcropError as error:
         refusal = error
     write_measurements(out / "measurements.csv", result.measurements)
     write_report(out / "report.html", room.title, record, out)
-    part = out / "summary.json.part"
-    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    part.replace(out / "summary.json")
+    _keep(record, out)
     run.journal.close()
     if refusal:
         raise refusal
     return result
+
+
+def _keep(record: Mapping[str, Any], out: Path) -> None:
+    """Write ``summary.json``, whole or not at all."""
+    part = out / "summary.json.part"
+    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    part.replace(out / "summary.json")
+
+
+def audit(run: str | Path, **settings: str) -> Result:
+    """Do anew what a room does with a whole run, by other settings: with ``registry``, compare deposits with a register.
+
+    The run's summary and report get the outcome in place of an earlier one.
+
+    Raises:
+        BadInput: no finished run is there.
+        UsageError: a setting that the room does not take.
+    """
+    from outcrop.outputs.report import read_record, write_report
+
+    out = Path(run)
+    record = read_record(out / "summary.json")
+    room = load_task(record["task"])
+    if foreign := [name for name in settings if name not in room.settings]:
+        known = ", ".join(room.settings) or "none"
+        raise UsageError(f"the room {room.name} takes no setting {foreign[0]!r}: it knows {known}")
+    stems = [entry["stem"] for entry in record["inputs"] if "error" not in entry]
+    record["sections"] = [asdict(section) for section in room.finish(out, stems, settings)]
+    write_report(out / "report.html", room.title, record, out)
+    _keep(record, out)
+    return Result(task=room.name, out=out, record=record)
+
+
+def change(
+    before: str | Path,
+    after: str | Path,
+    out: str | Path,
+    *,
+    task: str = "tailings",
+    seed: int = 0,
+    overwrite: bool = False,
+    **settings: str,
+) -> Result:
+    """What changed between two runs: a table and a report in one folder.
+
+    Args:
+        before, after: folders of finished runs, or their layers.
+        settings: of the room's comparison, e.g. ``shared_edge="0.5"``.
+
+    Raises:
+        UsageError: the room cannot compare dates, or takes no such setting.
+        OutputExists: ``out`` holds files and ``overwrite`` is not set.
+    """
+    from outcrop import __version__
+    from outcrop.outputs.report import write_report
+
+    room, folder = load_task(task), Path(out)
+    _refuse_seed(seed)
+    if room.compare is None:
+        raise UsageError(f"the room {room.name} does not compare dates: tailings does")
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not overwrite)):
+        raise OutputExists(f"{folder} holds other files; give another --out, or --overwrite to write into it")
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = room.compare(Path(before), Path(after), folder, settings, np.random.default_rng(seed))
+    record = {
+        "task": room.name, "outcrop": __version__, "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "before": str(before), "after": str(after), "settings": settings, "seed": seed, "models": [], "assumptions": {},
+        "inputs": [], "refused": [], "warnings": [], "sections": [asdict(section) for section in sections],
+    }  # fmt: skip
+    write_report(folder / "report.html", f"{room.title}: change", record, folder)
+    _keep(record, folder)
+    return Result(task=room.name, out=folder, record=record)
+
+
+def samples(
+    task: str,
+    polygons: str | Path,
+    scenes: Paths,
+    out: str | Path,
+    *,
+    options: Options | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> list[Path]:
+    """Cut training pictures and masks from scenes and a file of outlines; see the room's ``samples``.
+
+    Raises:
+        UsageError: the room makes no samples.
+        BadInput: an input is no scene.
+    """
+    room = load_task(task)
+    _refuse_seed(seed)
+    if room.samples is None:
+        raise UsageError(f"the room {room.name} cuts no samples: tailings does")
+    opened = [open_source(path, options or Options()) for path in find(_paths(scenes))]
+    if lost := [source.id for source in opened if not isinstance(source, Scene)]:
+        raise BadInput(f"{lost[0]} is no scene: give satellite scenes")
+    return room.samples(opened, Path(polygons), Path(out), rng=np.random.default_rng(seed), **settings)
 
 
 def draw(task: str, out: str | Path, *, seed: int = 0, overwrite: bool = False, **settings: Any) -> list[Path]:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 Command = Callable[..., Any]
-VERBS = ("draw", "evaluate", "measure", "models", "predict", "report", "tasks", "train", "tune")
+VERBS = (
+    "audit", "change", "draw", "evaluate", "measure", "models", "predict", "report", "samples", "tasks", "train", "tune",
+)  # fmt: skip
 
 
 def fresh(*words: object, code: str = "") -> subprocess.CompletedProcess[str]:

@@ -14,14 +14,18 @@ from outcrop.cli.words import (
     Json,
     Out,
     Overwrite,
+    Registry,
+    RegistryColumn,
+    RegistryKind,
     Resume,
     Room,
     Vertical,
     options,
     pairs,
     progress,
+    register,
     tell,
-)  # fmt: skip
+)
 
 
 @app.command()
@@ -50,6 +54,10 @@ def predict(
     flips: Annotated[Flips, typer.Option(help="Mirror images: alternate costs nothing, all doubles the work.")] = Flips.alternate,
     engine: Annotated[Engine, typer.Option(help="auto takes openvino when installed and in agreement.")] = Engine.auto,
     formats: Annotated[list[str] | None, typer.Option("--format", help="Extra files for the whole run, e.g. kaggle.")] = None,
+    preset: Annotated[list[str] | None, typer.Option(help="Extra files in a regulator's form, e.g. anm.")] = None,
+    bands: Annotated[str | None, typer.Option(help="Bands of rasters, by name or number, red first: B4,B3,B2.")] = None,
+    no_area: Annotated[bool, typer.Option("--no-area", help="See rasters without a map projection too, for masks alone.")] = False,
+    registry: Registry = None, registry_kind: RegistryKind = None, registry_column: RegistryColumn = None,
     vertical: Annotated[Vertical, typer.Option(help="Vertical axis of seismic data.")] = Vertical.auto,
     sample_interval: Annotated[float | None, typer.Option(help="In ms (time) or m (depth).")] = None,
     spacing: Annotated[str | None, typer.Option(help="Metres between inlines,crosslines: 25 or 25,12.5.")] = None,
@@ -67,8 +75,9 @@ def predict(
     with progress(as_json) as report:
         result = run(
             task, inputs, out, models=model or (), assume=pairs(assume, "--assume"), threshold=threshold, flips=flips.value,
-            engine=engine.value, formats=formats or (), seed=seed, overwrite=overwrite, resume=resume, progress=report,
-            options=options(max_pixels, vertical, sample_interval, spacing, header_bytes, endian, offset, depths),
+            engine=engine.value, formats=[*(formats or ()), *(preset or ())], no_area=no_area,
+            settings=register(registry, registry_kind, registry_column), seed=seed, overwrite=overwrite, resume=resume, progress=report,
+            options=options(max_pixels, vertical, sample_interval, spacing, header_bytes, endian, offset, depths, bands),
         )  # fmt: skip
     tell(result, as_json)
 
@@ -80,6 +89,7 @@ def measure(
     vertical: Annotated[Vertical, typer.Option(help="Vertical axis of seismic data.")] = Vertical.auto,
     sample_interval: Annotated[float | None, typer.Option(help="In ms (time) or m (depth).")] = None,
     spacing: Annotated[str | None, typer.Option(help="Metres between inlines,crosslines: 25 or 25,12.5.")] = None,
+    no_area: Annotated[bool, typer.Option("--no-area", help="Take rasters without a map projection too.")] = False,
     seed: Annotated[int, typer.Option(help="Of the Monte Carlo draws.")] = 0,
     overwrite: Overwrite = False, as_json: Json = False,
 ) -> None:  # fmt: skip
@@ -88,7 +98,7 @@ def measure(
 
     with progress(as_json) as report:
         result = run(
-            task, inputs, out, assume=pairs(assume, "--assume"), threshold=threshold, seed=seed, overwrite=overwrite,
+            task, inputs, out, assume=pairs(assume, "--assume"), threshold=threshold, seed=seed, overwrite=overwrite, no_area=no_area,
             options=options(100_000_000, vertical, sample_interval, spacing, None, "auto", None), progress=report,
         )  # fmt: skip
     tell(result, as_json)

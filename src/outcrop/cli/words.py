@@ -29,6 +29,18 @@ Assume = Annotated[
 ]
 
 
+Registry = Annotated[
+    Path | None, typer.Option("--registry", help="Register to compare deposits with: CSV, Excel or GeoPackage.")
+]
+RegistryKind = Annotated[
+    str | None, typer.Option("--registry-kind", help="Which register: sigbm, mg-area or sernageomin.")
+]
+RegistryColumn = Annotated[
+    list[str] | None,
+    typer.Option("--registry-column", help="Column of the register: id=, lon=, lat=, declared_area=, area_unit=ha ..."),
+]
+
+
 class Flips(StrEnum):
     """Mirror images at prediction."""
 
@@ -96,11 +108,12 @@ def progress(quiet: bool) -> Iterator[Callable[[str, float], None]]:
 
 def options(
     max_pixels: int, vertical: Vertical, sample_interval: float | None, spacing: str | None, header_bytes: list[str] | None,
-    endian: str, offset: float | None, depths: Path | None = None,
+    endian: str, offset: float | None, depths: Path | None = None, bands: str | None = None,
 ) -> Any:  # fmt: skip
     """What the files do not say themselves, as the sources want it."""
     from outcrop.core.errors import UsageError
     from outcrop.sources.array import ArrayOptions
+    from outcrop.sources.geotiff import RasterOptions
     from outcrop.sources.image import PictureOptions, read_depths
     from outcrop.sources.open import Options
     from outcrop.sources.segy import SegyOptions
@@ -124,6 +137,7 @@ def options(
     if max_pixels < 1:
         raise UsageError(f"--max-pixels {max_pixels} leaves no picture: give 1 or more")
     return Options(
+        raster=RasterOptions(bands=tuple(name.strip() for name in bands.split(",")) if bands else ()),
         picture=PictureOptions(max_pixels=max_pixels, depths=read_depths(depths) if depths else {}),
         segy=SegyOptions(
             vertical=vertical.value, sample_interval=sample_interval, spacing=apart, endian=endian, offset=offset,  # type: ignore[arg-type]
@@ -131,6 +145,12 @@ def options(
         ),
         array=ArrayOptions(vertical=vertical.value, sample_interval=sample_interval, spacing=apart),
     )  # fmt: skip
+
+
+def register(registry: Path | None, kind: str | None, columns: list[str] | None) -> dict[str, str]:
+    """What the room is told about a register, by the names of its settings."""
+    said = {"registry": str(registry)} if registry else {}
+    return {**said, **({"preset": kind} if kind else {}), **pairs(columns, "--registry-column")}
 
 
 PER_INPUT, MOST_ROWS = 3, 24

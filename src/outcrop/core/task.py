@@ -164,6 +164,27 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A part of a report that speaks of a whole run: an audit, a comparison of dates.
+
+    Attributes:
+        text: what it is and how to read it, one paragraph each.
+        facts: (what, value) pairs.
+        columns, rows: a table, its cells in words; empty for none.
+        shapes: what a map shows: kind of feature → outlines and points, each a list of (longitude, latitude) in degrees.
+        files: names of files that hold all of it.
+    """
+
+    title: str
+    text: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    shapes: Mapping[str, Sequence[Sequence[tuple[float, float]]]] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """Everything that makes one industrial task different from another.
 
@@ -175,7 +196,8 @@ class Task:
         prepare: source in sensor units, card's look (what training data looked like) → Prepared.
         measure: (prediction, assumptions by name, calibration, rng) → numbers, and anything found on the way.
         write: (Seen, folder, stem) → the files written.
-        finish: (folder, stems) → the files of a whole run, made of what ``write`` left for each input.
+        settings: what a user may ask of ``finish``, by name, in a few words.
+        finish: (folder, stems, settings) → parts of the report that speak of the whole run; writes their files.
         formats: extra files for a whole run, by the name given to ``--format``: (folder, stems) → the files written.
         assumptions: what the numbers rest on; a user may replace any of them.
         draw: rng → a made-up example whose answer is known, for tests, docs and the demo.
@@ -185,6 +207,9 @@ class Task:
         recipes: training recipes by name; the first one is the room's own.
         models: folder of the shipped model files.
         looks: network inputs (rows, cols) of training pictures → what they look like, for the card; see ``prepare``.
+        compare: (run before, run after, folder, settings, rng) → parts of a report on what changed; None where dates
+            cannot be compared.
+        samples: (scenes, file of outlines, folder, rng and further settings by name) → training data cut from them.
         on_map: True where a scene without a map projection cannot be measured and is refused unless that is wished.
         levels: what stands for probability 1 in the 8-bit files of the room: 255, or 254 where 255 means "not seen".
         cards: sentences for the cards of each recipe's models: normalisation, data, licence, limits.
@@ -206,7 +231,10 @@ class Task:
     recipes: Mapping[str, Any]
     models: Path
     looks: Callable[[Sequence[Floats]], dict[str, Any]] = lambda pictures: {}
-    finish: Callable[[Path, Sequence[str]], list[Path]] = lambda folder, stems: []
+    settings: Mapping[str, str] = field(default_factory=dict)
+    finish: Callable[[Path, Sequence[str], Mapping[str, str]], list[Section]] = lambda folder, stems, settings: []
+    compare: Callable[[Path, Path, Path, Mapping[str, str], np.random.Generator], list[Section]] | None = None
+    samples: Callable[..., list[Path]] | None = None
     on_map: bool = False
     levels: int = 255
     cards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -54,6 +54,7 @@ class Request:
         formats: extra files for the whole run, e.g. ("kaggle",).
         seed: of the Monte Carlo draws.
         from_predictions: the inputs are probabilities or masks themselves.
+        settings: what the room is asked to do with the whole run, by name; see ``Task.settings``.
         no_area: see scenes that have no map projection too, where the room measures on the map.
     """
 
@@ -71,6 +72,7 @@ class Request:
     resume: bool = False
     seed: int = 0
     from_predictions: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
     no_area: bool = False
 
 
@@ -103,6 +105,9 @@ class Run:
         unknown = [name for name in request.formats if name not in request.task.formats]
         if unknown:
             raise UsageError(f"no format {unknown[0]!r}: choose one of {', '.join(request.task.formats) or '(none)'}")
+        if foreign := [name for name in request.settings if name not in request.task.settings]:
+            known = ", ".join(request.task.settings) or "none"
+            raise UsageError(f"the room {request.task.name} takes no setting {foreign[0]!r}: it knows {known}")
         self.given = {**request.task.assumptions, **request.assume}
         strange = [name for name in request.assume if name not in request.task.assumptions]
         if strange:
@@ -125,7 +130,7 @@ class Run:
             "models": {name: stamps(paths) for name, paths in self.ensembles.sets.items()},
             "threshold": r.threshold, "flips": r.flips, "engine": r.engine, "formats": r.formats, "seed": r.seed,
             "assume": {name: [a.low, a.best, a.high] for name, a in r.assume.items()}, "options": repr(r.options),
-            "from_predictions": r.from_predictions, "no_area": r.no_area,
+            "from_predictions": r.from_predictions, "no_area": r.no_area, "settings": dict(r.settings),
         }  # fmt: skip
 
     def execute(self) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from outcrop.core.errors import BadInput
+from outcrop.outputs.map import draw_map
 from outcrop.outputs.page import data_uri, write_page
 
 MOST_CARDS = 48
@@ -65,7 +66,7 @@ def _rows(measurements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         spans = m["low"] >= 0 and "crest" not in m["name"]
         rows.append(
             {
-                "name": m["name"] + (f" {m['about']['body']}" if "body" in m["about"] else ""),
+                "name": m["name"] + "".join(f" {m['about'][key]}" for key in ("body", "deposit") if key in m["about"]),
                 "value": value, "low": low, "high": high, "unit": unit, "method": m["method"],
                 "note": m["about"].get("note", ""), "truth": None if truth is None else number(truth / size),
                 "bar": (100 * m["low"] / top, 100 * (m["high"] - m["low"]) / top, 100 * m["value"] / top) if spans else None,
@@ -109,8 +110,9 @@ def write_report(
                 "models": entry["models"],
             }
         )
+    sections = [{**section, "map": draw_map(section["shapes"])} for section in record.get("sections", [])]
     context = {
-        "title": title, "record": record, "cards": cards, "inputs": len(record["inputs"]), "good": len(good),
+        "sections": sections, "title": title, "record": record, "cards": cards, "inputs": len(record["inputs"]), "good": len(good),
         "has_truth": bool(truths), "number": number,
     }  # fmt: skip
     return write_page(path, "report.html.j2", **context)

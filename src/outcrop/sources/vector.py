@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.core.errors import BadInput, DamagedFile, MissingExtra, NoGeometry, UsageError
+from outcrop.core.errors import BadInput, DamagedFile, MissingExtra, NoGeometry, NothingToSee, UsageError
 from outcrop.core.grid import Grid
 
 Ring = NDArray[np.float64]
@@ -52,7 +52,8 @@ def read_polygons(path: Path, layer: str | None = None) -> tuple[str, list[Polyg
     Raises:
         DamagedFile: the file is missing, or GDAL cannot read it.
         NoGeometry: it does not say its projection.
-        BadInput: no polygons, or other shapes among them.
+        NothingToSee: no polygons.
+        BadInput: other shapes among them.
         MissingExtra: pyogrio or shapely is not installed.
     """
     pyogrio, shapely = _library("pyogrio", f"it reads {path.name}"), _library("shapely", f"it reads {path.name}")
@@ -72,7 +73,7 @@ def read_polygons(path: Path, layer: str | None = None) -> tuple[str, list[Polyg
         properties = {name: _plain(column[i]) for name, column in zip(about["fields"], columns, strict=True)}
         found.append(Polygon(properties=properties, parts=_parts(shapely, shape)))
     if not found:
-        raise BadInput(f"{path} holds no polygon: give a layer of polygons")
+        raise NothingToSee(f"{path} holds no polygon: give a layer of polygons")
     return str(about["crs"]), found
 
 

@@ -1,13 +1,14 @@
 """Tailings in satellite scenes: where deposits lie, how large they are, how sure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from outcrop.core.task import Example, Task
+from outcrop.core.task import Example, Section, Task
 from outcrop.tasks.tailings.prepare import prepare, reflectance_looks
+from outcrop.tasks.tailings.presets import SETTINGS
 from outcrop.tasks.tailings.recipes import RECIPES
 
 HERE = Path(__file__).parent
@@ -38,11 +39,27 @@ def _write(*args: Any) -> list[Path]:
     return run(*args)
 
 
-def _finish(folder: Path, stems: Sequence[str]) -> list[Path]:
-    """See ``tasks.tailings.layers``."""
+def _finish(folder: Path, stems: Sequence[str], settings: Mapping[str, str]) -> list[Section]:
+    """The layer of deposits, and the audit where a register was named."""
+    from outcrop.tasks.tailings.auditing import audit_run
     from outcrop.tasks.tailings.layers import write_layer
 
-    return write_layer(folder, stems, ".gpkg")
+    write_layer(folder, stems, ".gpkg")
+    return audit_run(folder, settings)
+
+
+def _compare(*args: Any) -> list[Section]:
+    """See ``tasks.tailings.changing``."""
+    from outcrop.tasks.tailings.changing import compare
+
+    return compare(*args)
+
+
+def _samples(*args: Any, **settings: Any) -> list[Path]:
+    """See ``tasks.tailings.samples``."""
+    from outcrop.tasks.tailings.samples import make_samples
+
+    return make_samples(*args, **settings)
 
 
 def _layer(suffix: str) -> Any:
@@ -94,7 +111,10 @@ TASK = Task(
     measure=_measure,
     write=_write,
     formats={"geojson": _layer(".geojson"), "parquet": _layer(".parquet"), "fgb": _layer(".fgb"), "anm": _anm},
+    settings=SETTINGS,
     finish=_finish,
+    compare=_compare,
+    samples=_samples,
     on_map=True,
     levels=254,
     assumptions={},

@@ -172,10 +172,10 @@ class Country:
         return values
 
     def truth(self) -> dict[str, float]:
-        """ "tailings area" (m² on the ellipsoid, of what was seen) and the number of "deposits" that it belongs to."""
+        """ "tailings area" (ha on the ellipsoid, of what was seen) and the number of "deposits" that it belongs to."""
         outlines = (clip(s.corners / np.array(self.pixel), self.edges) for s in self.sites if s.kind in DEPOSITS)
         areas = [outline_area(outline, self.grid) for outline in outlines]
-        return {"tailings area": sum(areas), "deposits": float(sum(area > 0 for area in areas))}
+        return {"tailings area": sum(areas) / 1e4, "deposits": float(sum(area > 0 for area in areas))}
 
     def reader(self) -> Callable[[Window], Floats]:
         """A reader of windows that keeps the last painted squares: two rows of them."""

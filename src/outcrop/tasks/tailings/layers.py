@@ -1,19 +1,22 @@
 """The layer of deposits of a whole run, in the formats of geographic information systems and of regulators."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from outcrop.core.errors import BadInput
-from outcrop.core.estimate import DRAWS, Estimate
+from outcrop.core.errors import BadInput, NothingToSee
+from outcrop.core.estimate import Estimate
 from outcrop.tasks.tailings.deposit import Deposit, Part
 from outcrop.tasks.tailings.measure import HECTARE
 from outcrop.tasks.tailings.write import kept_features
 
 NAME, WORLD = "deposits", "EPSG:4326"
+
+LEVELS = 401
+"""Draws of an area read back from a layer: its quantiles at equal steps, few enough for very many deposits."""
 
 
 def write_layer(folder: Path, stems: Sequence[str], suffix: str) -> list[Path]:
@@ -42,37 +45,48 @@ def write_layer(folder: Path, stems: Sequence[str], suffix: str) -> list[Path]:
 
 
 def write_anm(folder: Path, stems: Sequence[str]) -> list[Path]:
-    """The files that Brazil's mining agency takes (ANM Res. 142/2023)."""
+    """The files that Brazil's mining agency takes (ANM Res. 142/2023), from the layer of the run."""
     from outcrop.tasks.tailings.presets import anm_features
 
-    return anm_features(deposits_of(folder, stems), folder)
+    path = folder / f"{NAME}.gpkg"
+    if not path.exists():
+        raise BadInput(f"{folder} holds no deposits on the map: give scenes with a map projection")
+    return anm_features(read_layer(path), folder)
 
 
-def deposits_of(folder: Path, stems: Sequence[str]) -> list[Deposit]:
-    """The deposits of a run as the audit takes them, outlines in degrees.
+def read_layer(path: Path) -> list[Deposit]:
+    """The deposits of a layer that Outcrop wrote, as audit and comparison take them: outlines in degrees.
 
     Raises:
-        BadInput: the run left none on the map.
+        BadInput: the layer has not the columns of one of Outcrop's.
+        DamagedFile: it cannot be read.
     """
-    found = [_deposit(record, scene["crs"]) for scene in kept_features(folder, stems) for record in scene["deposits"]]
-    if not found:
-        raise BadInput(f"{folder} holds no deposits on the map: nothing can be written or audited")
-    return found
+    from outcrop.sources.vector import read_polygons, reproject
+
+    try:
+        crs, found = read_polygons(path)
+    except NothingToSee:
+        return []
+    lost = [
+        name for name in ("id", "area_ha", "area_ha_low", "area_ha_high") if found and name not in found[0].properties
+    ]
+    if lost:
+        raise BadInput(f"{path.name} has no column {lost[0]!r}: give a layer of deposits that Outcrop wrote")
+    return [_deposit(polygon.properties, polygon.parts) for polygon in reproject(found, crs, WORLD)]
 
 
-def _deposit(record: dict[str, Any], crs: str) -> Deposit:
-    """One deposit from what was kept of it; its area draws follow the three numbers kept, low, best and high."""
-    parts = _in(record["parts"], crs, WORLD)
+def _deposit(known: Mapping[str, Any], rings: Sequence[Sequence[Any]]) -> Deposit:
+    """One deposit; its draws follow the three numbers of its area, low, best and high."""
+    parts = tuple((exterior, tuple(holes)) for exterior, *holes in rings)
     corners = np.concatenate([exterior for exterior, _ in parts])
-    low, best, high = (record[f"area_ha{part}"] * HECTARE for part in ("_low", "", "_high"))
-    levels = np.linspace(0, 1, DRAWS)
-    draws = np.interp(levels, [0.0, 0.05, 0.5, 0.95, 1.0], [low, low, best, high, high])
+    low, best, high = (known[f"area_ha{part}"] * HECTARE for part in ("_low", "", "_high"))
+    draws = np.interp(np.linspace(0, 1, LEVELS), [0.0, 0.05, 0.5, 0.95, 1.0], [low, low, best, high, high])
+    acquired = known.get("acquired")
     return Deposit(
-        id=str(record["id"]), parts=parts, area=Estimate(draws=np.sort(draws), unit="m²"),
+        id=str(known["id"]), parts=parts, area=Estimate(draws=np.sort(draws), unit="m²"),
         centroid=(float(corners[:, 0].mean()), float(corners[:, 1].mean())),
-        date=datetime.fromisoformat(record["acquired"]).date() if record["acquired"] else None,
-        touches_edge=record["touches_edge"],
-        attributes={"scene": record["scene"], "mean_probability": record["mean_probability"]},
+        date=datetime.fromisoformat(str(acquired)[:10]).date() if acquired else None,
+        touches_edge=bool(known.get("touches_edge", False)), attributes={"scene": known.get("scene")},
     )  # fmt: skip
 
 

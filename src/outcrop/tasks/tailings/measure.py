@@ -87,7 +87,7 @@ def measure(
         result.insert(0, Measurement(name="tailings area", estimate=whole, method=METHOD, about=about))
         for i, outline in enumerate(found.deposits[:MOST_DEPOSITS]):
             facts = {
-                "deposit": outline.number, "pixels": outline.pixels, "mean_probability": outline.mean_probability,
+                "deposit": i + 1, "pixels": outline.pixels, "mean_probability": outline.mean_probability,
                 "perimeter_m": found.perimeter[i], "touches_edge": outline.touches_edge,
                 "observed_share": outline.observed_share,
             }  # fmt: skip

@@ -9,7 +9,7 @@ WGS84 differ by centimetres, far less than a Sentinel-2 pixel, so longitudes and
 import csv
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -89,6 +89,17 @@ PRESETS = MappingProxyType(
     }
 )
 """Registers by name."""
+
+SETTINGS = {
+    "registry": "register of deposits or dams to compare with: CSV, Excel or GeoPackage",
+    "preset": f"which register it is: {', '.join(PRESETS)}",
+    **{
+        f.name: "column of the register, or how it is written"
+        for f in fields(Columns)
+        if f.name not in ("extent", "note")
+    },
+}
+"""What a run can be asked for."""
 
 
 def sexagesimal(degrees: float) -> str:
