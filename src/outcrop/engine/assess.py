@@ -12,6 +12,7 @@ from outcrop.core.grid import Grid
 from outcrop.core.labelled import Labelled
 from outcrop.core.scene import Floats, scene_from_array
 from outcrop.core.task import Task
+from outcrop.engine.decide import to_mask
 from outcrop.engine.evaluate import Evaluation, evaluate, write_evaluation
 from outcrop.engine.folds import assign
 from outcrop.engine.predict import ensemble_of, predict_small
@@ -58,7 +59,9 @@ def assess(
     if export and run is not None:
         from outcrop.engine.ship import ship
 
-        ship(task, run, labelled, found, out)
+        judged = np.flatnonzero(folds >= 0) if folds is not None else np.arange(len(labelled))
+        seen = [to_mask(probabilities[i], found.tuned.decision) for i in judged]
+        ship(task, run, labelled, found, out, seen, [labelled.masks[i] for i in judged])
     return found
 
 

@@ -1,7 +1,7 @@
 """A judged training run → model files to use: each fold exported, calibrated, in float32 and int8."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from outcrop.engine.calibrate import share_table
 from outcrop.engine.evaluate import Evaluation
 from outcrop.engine.export import export, quantise
 from outcrop.engine.learn import network_of
+from outcrop.engine.metrics import Mask
 from outcrop.models.card import Card
 from outcrop.models.recipe import Recipe
 
@@ -24,20 +25,24 @@ RANGES_FROM = 96
 
 
 def ship(
-    task: Task, run: Path, labelled: Labelled, found: Evaluation, out: Path, *, name: str | None = None,
+    task: Task, run: Path, labelled: Labelled, found: Evaluation, out: Path, seen: Sequence[Mask] = (), truth: Sequence[Mask] = (),
+    *, name: str | None = None,
 ) -> list[Path]:  # fmt: skip
     """Write ``<name>-<fold>.onnx`` (float32) and ``int8/<name>-<fold>.onnx`` for every finished fold.
 
     Args:
         found: the evaluation of this run's held-out predictions; its temperature goes into the graph, its
             threshold and minimum area into the card.
+        seen, truth: masks that these decisions make of the held-out predictions, and the true ones: what the room learns
+            the model's own errors from.
     """
+    known = task.errors(seen, truth, f"{found.pictures} held-out pictures") if task.errors else errors(found)
     written: list[Path] = []
     (out / "int8").mkdir(parents=True, exist_ok=True)
     folds = sorted(int(p.parent.name.removeprefix("fold-")) for p in run.glob("fold-*/held-out.npz"))
     for fold in folds:
         net, recipe = network_of(run, fold, labelled.images[0].shape[0])
-        card = card_of(task, recipe, run / f"fold-{fold}", labelled, found, name)
+        card = card_of(task, recipe, run / f"fold-{fold}", labelled, found, known, name)
         path = export(net, card, out / f"{card.name}-{fold}.onnx")
         chips = _chips(labelled, recipe, len(task.classes))
         written += [path, quantise(path, out / "int8" / path.name, chips)]
@@ -50,6 +55,7 @@ def card_of(
     where: Path,
     labelled: Labelled,
     found: Evaluation,
+    known: Mapping[str, ModelError | ErrorTable],
     name: str | None,
 ) -> Card:
     """The card of the model of one fold, whose folder is ``where``."""
@@ -64,7 +70,7 @@ def card_of(
     return Card(
         name=name or recipe.name, task=task.name, classes=task.classes, bands=task.bands, chip=recipe.chip,
         multiple=0 if exact else 32, overlap=(recipe.window or recipe.chip) // 4, window=recipe.window, sides=recipe.sides,
-        calibration=found.calibration(errors(found)),
+        calibration=found.calibration(known),
         temperature=float(found.trust.temperature.scale), context=recipe.depth,
         training={"recipe": record["recipe"], "data_sha256": record["data_sha256"], "torch": record["torch"], "looks": looks},
         scores=scores, **dict[str, Any](task.cards.get(recipe.name, {})),

@@ -48,6 +48,13 @@ def _finish(folder: Path, stems: Sequence[str], settings: Mapping[str, str]) -> 
     return audit_run(folder, settings)
 
 
+def _errors(*args: Any) -> Any:
+    """See ``tasks.tailings.errors``."""
+    from outcrop.tasks.tailings.errors import size_table
+
+    return size_table(*args)
+
+
 def _compare(*args: Any) -> list[Section]:
     """See ``tasks.tailings.changing``."""
     from outcrop.tasks.tailings.changing import compare
@@ -113,6 +120,7 @@ TASK = Task(
     formats={"geojson": _layer(".geojson"), "parquet": _layer(".parquet"), "fgb": _layer(".fgb"), "anm": _anm},
     settings=SETTINGS,
     finish=_finish,
+    errors=_errors,
     compare=_compare,
     samples=_samples,
     on_map=True,
