@@ -1,7 +1,8 @@
 """What each ingredient of the salt recipe is worth: one fold, a shortened schedule, one change at a time.
 
-``python -m benchmarks.ingredients DATA RUNS [--epochs 12] [--jobs 2] [NAME ...]`` trains what RUNS does not hold yet (it
-resumes), then prints a table with the Kaggle score of the held-out fold and the paired difference to the base.
+``python -m benchmarks.ingredients DATA RUNS [--fold 0] [--epochs 12] [--jobs 2] [--unlabelled FILE] [NAME ...]`` trains what RUNS does
+not hold yet (it resumes), then prints a table with the Kaggle score of the held-out fold and the paired difference to the base.
+The second round wants the base trained and the unlabelled pictures.
 """
 
 import argparse
@@ -18,7 +19,6 @@ from outcrop.engine.metrics import Counts, count, paired_bootstrap, score
 from outcrop.tasks import load as load_task
 
 TASK = load_task("salt")
-FOLD = 0
 FLAT = '[[1.0, "{}"]]'
 
 VARIANTS: dict[str, list[str]] = {
@@ -34,8 +34,14 @@ VARIANTS: dict[str, list[str]] = {
     "with scSE": ["attention=scse"],
     "no zoom and shift": ["augment.warp_probability=0"],
     "no weight averaging": ["ema=0"],
+    "student: unet-bce": ["recipe=unet-bce"],
+    "student: resnet-unet": ["recipe=resnet-unet"],
+    "second round": ["epochs=14", "learning_rate=0.0008", "phases=" + FLAT.format("lovasz-symmetric + 0.1*bce")],
 }
-"""Name → changes to the room's first recipe."""
+"""Name → changes to the room's first recipe, or another recipe."""
+
+SECOND = "second round"
+"""Goes on from the base's weights, on pictures that the base labelled where it was sure."""
 
 
 def folder(runs: Path, name: str) -> Path:
@@ -43,19 +49,26 @@ def folder(runs: Path, name: str) -> Path:
     return runs / "".join(c if c.isalnum() else "-" for c in name)
 
 
-def train(data: Path, runs: Path, names: list[str], epochs: int, jobs: int) -> None:
+def command(given: argparse.Namespace, name: str) -> list[str]:
+    """The command that trains a variant."""
+    changes = [f"epochs={given.epochs}", *(c for c in VARIANTS[name] if not c.startswith("recipe="))]
+    recipe = next((c.removeprefix("recipe=") for c in VARIANTS[name] if c.startswith("recipe=")), "pictures")
+    words = [sys.executable, "-m", "outcrop", "train", "salt", str(given.data), "--out", str(folder(given.runs, name))]
+    words += ["--resume", "--fold", str(given.fold), "--threads", "1", "--recipe", recipe]
+    if name == SECOND:
+        base = str(folder(given.runs, "base"))
+        words += ["--pseudo", str(given.unlabelled), "--teacher", base, "--start", base]
+    return [*words, *(part for c in changes for part in ("--set", c))]
+
+
+def train(given: argparse.Namespace) -> None:
     """Train the variants that are not finished, a few at a time."""
-    waiting = [n for n in names if not (folder(runs, n) / f"fold-{FOLD}" / "held-out.npz").exists()]
+    waiting = [n for n in given.names if not (folder(given.runs, n) / f"fold-{given.fold}" / "held-out.npz").exists()]
     running: list[subprocess.Popen[bytes]] = []
     while waiting or running:
         running = [p for p in running if p.poll() is None]
-        while waiting and len(running) < jobs:
-            name = waiting.pop(0)
-            changes = [f"epochs={epochs}", *VARIANTS[name]]
-            where = folder(runs, name)
-            command = [sys.executable, "-m", "outcrop", "train", "salt", str(data), "--out", str(where), "--resume"]
-            command += ["--fold", str(FOLD), "--threads", "1", *(part for c in changes for part in ("--set", c))]
-            running.append(subprocess.Popen(command))
+        while waiting and len(running) < given.jobs:
+            running.append(subprocess.Popen(command(given, waiting.pop(0))))
         for process in running[:1]:
             process.wait()
 
@@ -73,11 +86,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path)
-    parser.add_argument("names", nargs="*", default=list(VARIANTS))
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--unlabelled", type=Path)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
-    train(given.data, given.runs, given.names, given.epochs, given.jobs)
+    given.names = given.names or [name for name in VARIANTS if name != SECOND or given.unlabelled]
+    train(given)
     labelled = TASK.examples(given.data)
     base = counted(folder(given.runs, "base"), labelled, "flip")
     sys.stdout.write("| ingredient | Kaggle score | difference to base (90 %) |\n|---|---|---|\n")

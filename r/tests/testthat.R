@@ -1,0 +1,4 @@
+library(testthat)
+library(outcropr)
+
+test_check("outcropr")
