@@ -10,7 +10,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e .
+	$(PIP) -e ".[geo]"
 	@touch $@
 
 $(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
@@ -32,6 +32,7 @@ check: $(VENV)/.all  ## linters, types, floors
 
 bench: $(VENV)/.all  ## speed and memory, one run
 	$(BIN)/python -m benchmarks.salt
+	$(BIN)/python -m benchmarks.tailings
 
 clean:
 	rm -rf $(VENV) demo build dist

@@ -140,7 +140,7 @@ pairs_of <- function(values) {
 
 # Values as the program reads them, several of some options in one text.
 texts_of <- function(values, name = "") {
-  if (anyNA(values)) refuse("usage", sprintf("a value of `%s` is missing (NA): give one, or NULL to leave it out", name))
+  if (anyNA(values)) refuse("usage", sprintf("a value of `%s` is missing (NA): give one, or NULL for none", name))
   texts <- vapply(values, function(value) {
     if (is.logical(value)) return(if (value) "yes" else "no")
     if (is.numeric(value)) return(format(value, digits = 15, scientific = FALSE, trim = TRUE))

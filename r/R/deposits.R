@@ -3,18 +3,41 @@
 # Mark an sf table as the deposits of a run.
 as_deposits <- function(table, run) {
   attr(table, "run") <- run
-  class(table) <- unique(c("outcrop_deposits", class(table)))
+  class(table) <- c("outcrop_deposits", setdiff(class(table), "outcrop_deposits"))
   table
 }
 
-#' @export
-`[.outcrop_deposits` <- function(x, ...) {
+# sf puts its own class in front again and drops what it does not know, so what sf does to a table is done to
+# the plain one, and its run is given back after.
+still_deposits <- function(x, change) {
   run <- attr(x, "run", exact = TRUE)
-  # sf puts its own class in front again, and drops what it does not know.
   class(x) <- setdiff(class(x), "outcrop_deposits")
-  part <- x[...]
-  if (inherits(part, "sf")) as_deposits(part, run) else part
+  changed <- change(x)
+  if (inherits(changed, "sf")) as_deposits(changed, run) else changed
 }
+
+#' @export
+`[.outcrop_deposits` <- function(x, ...) still_deposits(x, function(table) table[...])
+
+#' @export
+`$<-.outcrop_deposits` <- function(x, name, value) {
+  still_deposits(x, function(table) {
+    table[[name]] <- value
+    table
+  })
+}
+
+#' @export
+`[[<-.outcrop_deposits` <- function(x, i, value) {
+  still_deposits(x, function(table) {
+    table[[i]] <- value
+    table
+  })
+}
+
+#' @importFrom sf st_transform
+#' @export
+st_transform.outcrop_deposits <- function(x, ...) still_deposits(x, function(table) sf::st_transform(table, ...))
 
 #' Print, summarise and draw a table of deposits
 #'
@@ -32,6 +55,7 @@ NULL
 #' @rdname outcrop_deposits-methods
 #' @export
 print.outcrop_deposits <- function(x, ..., n = 10) {
+  if (!inherits(x, "sf")) return(NextMethod()) # its geometry was dropped: a data frame like others
   run <- attr(x, "run", exact = TRUE)
   scenes <- Filter(function(input) is.null(input$error), run$record$inputs)
   cat(sprintf("%s, candidates to look at, in %s\n", counted(nrow(x), "deposit"), counted(length(scenes), "scene")))
@@ -85,6 +109,7 @@ print.summary.outcrop_deposits <- function(x, ...) {
 #' @rdname outcrop_deposits-methods
 #' @export
 plot.outcrop_deposits <- function(x, column = "area_ha", ...) {
+  if (!inherits(x, "sf")) return(NextMethod())
   if (!nrow(x)) {
     graphics::plot.new()
     graphics::title("no deposits")

@@ -68,7 +68,7 @@ scene_files <- function(scenes) {
     ))
   }
   if (!requireNamespace("terra", quietly = TRUE)) {
-    refuse("usage", "a SpatRaster is written by the package terra, which is not installed: install it, or give the file")
+    refuse("usage", "a SpatRaster is written by the package terra, which is not there: install it, or give the file")
   }
   folder <- tempfile("outcrop-scenes-")
   dir.create(folder)

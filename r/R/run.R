@@ -30,7 +30,7 @@ print.outcrop_run <- function(x, ...) {
   cat(sprintf("Outcrop run, %s, version %s, %s\n", x$record$task, x$record$outcrop, x$record$created))
   cat("folder:", x$folder, "\n")
   for (model in x$record$models) cat("model:", model$file, model$sha256, "\n")
-  cat("inputs:", length(x$record$inputs), "of which refused:", length(x$record$refused), "\n")
+  cat(sprintf("inputs: %d, refused: %d\n", length(x$record$inputs), length(x$record$refused)))
   invisible(x)
 }
 
@@ -62,7 +62,8 @@ files_of <- function(run, kind) {
     files <- files[startsWith(files, paste0(input$stem, ".")) & grepl(sprintf("\\.%s\\.[a-z]+$", kind), files)]
     stats::setNames(file.path(run$folder, files), rep(input$stem, length(files)))
   })
-  as.character(unlist(found)) |> stats::setNames(names(unlist(found)))
+  found <- unlist(found)
+  if (is.null(found)) character() else found
 }
 
 #' Measurements of a run

@@ -71,8 +71,8 @@ print.outcrop_change <- function(x, ...) {
     cat("Change between two dates\n")
     print_facts(facts_of(run))
   }
-  shown <- intersect(c("id", "change", "before_m2", "after_m2", "difference_m2", "low_m2", "high_m2", "significant"), names(x))
-  print.data.frame(as.data.frame(x)[shown], ..., row.names = FALSE)
+  shown <- c("id", "change", "before_m2", "after_m2", "difference_m2", "low_m2", "high_m2", "significant")
+  print.data.frame(as.data.frame(x)[intersect(shown, names(x))], ..., row.names = FALSE)
   invisible(x)
 }
 
@@ -137,7 +137,8 @@ outcrop_version <- function() sub("^outcrop ", "", run_outcrop("--version")$out[
 read_table <- function(file) {
   table <- utils::read.csv(file, stringsAsFactors = FALSE, check.names = FALSE, encoding = "UTF-8", na.strings = "")
   table[] <- lapply(table, function(column) {
-    if (is.character(column) && all(column %in% c("true", "false", NA)) && !all(is.na(column))) column == "true" else column
+    said <- is.character(column) && all(column %in% c("true", "false", NA))
+    if (said && !all(is.na(column))) column == "true" else column
   })
   table
 }
@@ -145,9 +146,8 @@ read_table <- function(file) {
 # Counts of all parts of a report, by name.
 facts_of <- function(run) {
   facts <- unlist(lapply(run$record$sections, function(section) section$facts), recursive = FALSE)
-  stats::setNames(
-    vapply(facts, function(fact) as.character(fact[[2]]), character(1)), vapply(facts, function(fact) fact[[1]], character(1))
-  )
+  part <- function(which) vapply(facts, function(fact) as.character(fact[[which]]), character(1))
+  stats::setNames(part(2), part(1))
 }
 
 print_facts <- function(facts) cat(sprintf("  %10s  %s\n", facts, names(facts)), sep = "")

@@ -39,14 +39,17 @@ finished_run <- function() {
       list(
         input = "/there/a.tif", stem = "a", files = list("a.probability.tif", "a.mask.tif", "a.overlay.png"),
         measurements = list(
-          measured("tailings area", 5, "ha", list(deposits = 2)), measured("tailings share", 50, "%", list(deposits = 2)),
-          measured("deposit area", 4, "ha", list(touches_edge = FALSE)), measured("deposit area", 1, "ha", list(touches_edge = TRUE))
+          measured("tailings area", 5, "ha", list(deposits = 2)),
+          measured("tailings share", 50, "%", list(deposits = 2)),
+          measured("deposit area", 4, "ha", list(touches_edge = FALSE)),
+          measured("deposit area", 1, "ha", list(touches_edge = TRUE))
         )
       ),
       list(input = "/there/b.tif", error = "b.tif is cut short: get it again", files = list(), measurements = list())
     ),
     refused = list(list(input = "/there/b.tif", error = "b.tif is cut short: get it again")),
-    warnings = list("a.tif: a note"), sections = list(list(title = "t", facts = list(list("grown", "1"), list("gone", "0"))))
+    warnings = list("a.tif: a note"),
+    sections = list(list(title = "t", facts = list(list("grown", "1"), list("gone", "0"))))
   )
   jsonlite::write_json(record, file.path(folder, "summary.json"), auto_unbox = TRUE, digits = NA)
   folder

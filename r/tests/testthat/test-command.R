@@ -1,5 +1,6 @@
 test_that("values become options as the program reads them", {
-  expect_identical(options_of(list(threshold = 0.6, no_area = TRUE, overwrite = FALSE, model = NULL)), c("--threshold", "0.6", "--no-area"))
+  mixed <- list(threshold = 0.6, no_area = TRUE, overwrite = FALSE, model = NULL)
+  expect_identical(options_of(mixed), c("--threshold", "0.6", "--no-area"))
   expect_identical(options_of(list(max_pixels = 1e8)), c("--max-pixels", "100000000"))
   expect_identical(options_of(list(bands = c("B4", "B3", "B2"))), c("--bands", "B4,B3,B2"))
   expect_identical(options_of(list(format = c("geojson", "fgb"))), c("--format", "geojson", "--format", "fgb"))
@@ -7,7 +8,8 @@ test_that("values become options as the program reads them", {
     options_of(list(registry_column = c(id = "code", decimal = ","))),
     c("--registry-column", "id=code", "--registry-column", "decimal=,")
   )
-  expect_identical(options_of(list(assume = list("salt velocity" = c(4450, 4500, 4550)))), c("--assume", "salt velocity=4450:4500:4550"))
+  velocity <- list("salt velocity" = c(4450, 4500, 4550))
+  expect_identical(options_of(list(assume = velocity)), c("--assume", "salt velocity=4450:4500:4550"))
   expect_identical(pairs_of(list(shape = c(256, 128), swath = TRUE, deposits = NULL)), c("shape=256x128", "swath=yes"))
   expect_identical(options_of(list(model = c(best = "a.onnx"))), c("--model", "a.onnx"))
 })
@@ -36,7 +38,8 @@ test_that("the program does not read the data files of R's spatial packages, and
 })
 
 test_that("an error of the program is an R error with its sentence, in words of R", {
-  stand_in(complains = "outcrop: run holds a finished run; give another --out, or --overwrite to write into it", status = 2)
+  said <- "run holds a finished run; give another --out, or --overwrite to write into it"
+  stand_in(complains = paste("outcrop:", said), status = 2)
   caught <- tryCatch(run_outcrop("predict"), error = identity)
   expect_s3_class(caught, c("outcrop_error_usage", "outcrop_error", "error", "condition"), exact = TRUE)
   expect_identical(
@@ -51,13 +54,14 @@ test_that("several refusals are a list, and the count of them is no refusal", {
 })
 
 test_that("names of files that look like options are left alone", {
-  expect_identical(in_words_of_r("scene--old.tif has no place: see --no-area"), "scene--old.tif has no place: see `no_area = TRUE`")
+  said <- in_words_of_r("scene--old.tif has no place: see --no-area")
+  expect_identical(said, "scene--old.tif has no place: see `no_area = TRUE`")
   expect_identical(in_words_of_r("Invalid value for '--threshold': 7"), "Invalid value for `threshold`: 7")
   expect_identical(in_words_of_r("see --registry-kind", c(registry_kind = "kind")), "see `kind`")
 })
 
 test_that("framed complaints and failures without a sentence are told too", {
-  framed <- c("Usage: outcrop predict", "\u256d\u2500 Error \u2500\u256e", "\u2502 No such option: --moon \u2502", "\u2570\u2500\u256f")
+  framed <- c("Usage: outcrop", "\u256d\u2500 Error \u2500\u256e", "\u2502 No such option: --moon \u2502", "\u2570\u2500\u256f")
   expect_identical(complaint(framed, 2), "No such option: `moon`")
   stand_in(complains = c("Traceback", "  deep", "KeyError: 'x'"), status = 1)
   expect_error(run_outcrop("predict"), "status 1: KeyError", class = "outcrop_error_defect")
@@ -80,7 +84,7 @@ test_that("version and rooms are read from the program", {
   folder <- stand_in(says = "outcrop 1.2.3")
   expect_identical(outcrop_version(), "1.2.3")
   expect_identical(arguments(folder), "--version")
-  stand_in(says = c("[", "{\"name\": \"salt\", \"title\": \"Salt bodies\", \"classes\": [\"salt\"], \"recipes\": []}", "]"))
+  stand_in(says = '[{"name": "salt", "title": "Salt bodies", "classes": ["salt"], "recipes": []}]')
   expect_identical(outcrop_tasks()$name, "salt")
   expect_identical(outcrop_tasks()$classes, list("salt"))
 })

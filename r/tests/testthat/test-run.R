@@ -19,6 +19,23 @@ test_that("a part of the deposits still knows the run, and one column alone is a
   expect_identical(deposits[["area_ha"]], c(4, 1))
 })
 
+test_that("a new column and another projection leave the table what it is", {
+  deposits <- outcrop_deposits(finished_run())
+  deposits$km2 <- deposits$area_ha / 100
+  deposits[["name"]] <- c("one", "two")
+  degrees <- sf::st_transform(deposits, 4326)
+  expect_s3_class(degrees, c("outcrop_deposits", "sf", "data.frame"), exact = TRUE)
+  expect_identical(degrees$km2, c(0.04, 0.01))
+  expect_identical(outcrop_run(degrees[2, ]), outcrop_run(deposits))
+  expect_true(sf::st_is_longlat(degrees))
+})
+
+test_that("a table without its geometry is a data frame like others", {
+  bare <- sf::st_drop_geometry(outcrop_deposits(finished_run()))
+  expect_output(print(bare), "area_ha")
+  expect_identical(bare[bare$area_ha > 2, "area_ha_high"], 5)
+})
+
 test_that("a table that lost its run says what to give instead", {
   expect_error(outcrop_run(data.frame()), "give the folder of the run", class = "outcrop_error_usage")
   expect_error(outcrop_mask("/nowhere"), "holds no finished run", class = "outcrop_error_input")
@@ -58,7 +75,8 @@ test_that("summary, print and plot tell scenes, intervals, notes and refusals", 
 
 test_that("refused inputs are a warning that names them, and the others are given", {
   folder <- finished_run()
-  stand_in(complains = c("outcrop: b.tif is cut short: get it again", "outcrop: 1 of 2 inputs were refused"), status = 4)
+  said <- c("outcrop: b.tif is cut short: get it again", "outcrop: 1 of 2 inputs were refused")
+  stand_in(complains = said, status = 4)
   expect_warning(
     deposits <- outcrop_predict(c("a.tif", "b.tif"), out = folder),
     "^1 of 2 inputs was refused: b.tif is cut short: get it again$", class = "outcrop_warning_partial"
@@ -71,7 +89,8 @@ test_that("predict tells the program what it was told", {
   program <- stand_in()
   outcrop_predict("my scene.tif", out = folder, model = "m.onnx", threshold = 0.4, overwrite = TRUE)
   expect_identical(arguments(program), c(
-    "predict", "tailings", "--out", folder, "--model", "m.onnx", "--overwrite", "--json", "--threshold", "0.4", "--", "my scene.tif"
+    "predict", "tailings", "--out", folder, "--model", "m.onnx", "--overwrite", "--json", "--threshold", "0.4", "--",
+    "my scene.tif"
   ))
 })
 

@@ -61,7 +61,7 @@ def evaluate(
     run: Annotated[Path | None, typer.Option(help="Training run whose held-out predictions are judged.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Or model files, on data they never saw.")] = None,
     flips: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
-    metric: Annotated[str, typer.Option(help="Headline metric: kaggle, iou or dice.")] = "kaggle",
+    metric: Annotated[str | None, typer.Option(help="Headline metric: kaggle, iou or dice; the room's own unless said.")] = None,
     export: Annotated[bool, typer.Option("--export", help="Write the run's folds as model files with calibrated cards.")] = False,
     overwrite: Overwrite = False,
 ) -> None:  # fmt: skip

@@ -212,6 +212,8 @@ class Task:
         samples: (scenes, file of outlines, folder, rng and further settings by name) → training data cut from them.
         on_map: True where a scene without a map projection cannot be measured and is refused unless that is wished.
         levels: what stands for probability 1 in the 8-bit files of the room: 255, or 254 where 255 means "not seen".
+        metric: what a model of the room is judged by: "kaggle", "iou" or "dice".
+        areas: least areas, pixels, among which evaluation chooses.
         errors: (masks seen, true masks, what they are) → the model's own errors for its card, from pictures it never saw;
             None takes the table of shares.
         cards: sentences for the cards of each recipe's models: normalisation, data, licence, limits.
@@ -239,6 +241,8 @@ class Task:
     samples: Callable[..., list[Path]] | None = None
     on_map: bool = False
     levels: int = 255
+    metric: str = "kaggle"
+    areas: tuple[int, ...] = (0, 20, 50, 100, 200, 400)
     errors: Callable[[Sequence[Any], Sequence[Any], str], Mapping[str, ErrorTable]] | None = None
     cards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

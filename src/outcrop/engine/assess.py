@@ -21,7 +21,7 @@ from outcrop.models.runtime import load
 
 def assess(
     task: Task, data: Path, out: Path, *, run: Path | None = None, models: Sequence[str | Path] = (), flips: bool = True,
-    export: bool = False, overwrite: bool = False, metric: str = "kaggle", seed: int = 0,
+    export: bool = False, overwrite: bool = False, metric: str | None = None, seed: int = 0,
 ) -> Evaluation:  # fmt: skip
     """Judge on a folder of labelled data and write metrics.json, plots and a page to ``out``.
 
@@ -29,6 +29,7 @@ def assess(
         run: training run; each picture is judged by the fold that never saw it.
         models: model files, judged on everything in ``data``.
         flips: average with the mirror image.
+        metric: headline metric; the room's own unless said.
         export: also write the run's folds as calibrated model files, see ``engine.ship``.
 
     Raises:
@@ -50,7 +51,8 @@ def assess(
         labelled,
         folds,
         classes=task.classes,
-        metric=metric,
+        metric=metric or task.metric,
+        areas=task.areas,
         rng=rng,
         neighbours=beside,
     )

@@ -40,7 +40,7 @@ from outcrop.engine.calibrate import (
     sample_pixels,
     tune_temperature,
 )
-from outcrop.engine.decide import RULES, TUNABLE, Tuned, tabulate, to_mask, tune
+from outcrop.engine.decide import AREAS, RULES, TUNABLE, Tuned, tabulate, to_mask, tune
 from outcrop.engine.metrics import METRICS, Counts, Whole, count, score
 from outcrop.instruments.masks import AreaRule, as_floats
 from outcrop.outputs import replacing
@@ -130,6 +130,7 @@ def evaluate(
     rng: np.random.Generator,
     neighbours: NDArray[np.bool_] | None = None,
     rules: Sequence[AreaRule] = RULES,
+    areas: Sequence[int] = AREAS,
     with_bias: bool = False,
 ) -> Evaluation:
     """Judge held-out probabilities.
@@ -158,7 +159,7 @@ def evaluate(
     groups = truth.groups if len(set(truth.groups)) > 1 else truth.ids
     fold = _drawn_folds(groups, rng) if folds is None else folds[index]
 
-    table = tabulate(said, truth.masks, rules=rules)
+    table = tabulate(said, truth.masks, rules=rules, areas=areas)
     tuned = tune(table, fold, metric)
     masks = [to_mask(planes, tuned.by_fold[int(number)]) for planes, number in zip(said, fold, strict=True)]
     counts = count(masks, truth.masks, len(classes))

@@ -5,7 +5,7 @@ import pytest
 
 from outcrop.core.task import Calibration
 from outcrop.tasks.tailings.errors import PIXEL, deposit_ratios, size_table
-from outcrop.tasks.tailings.measure import SIZE_TABLE, factors
+from outcrop.tasks.tailings.measure import REAL_TABLE, SIZE_TABLE, factors, false_share
 
 
 def mask(*boxes: tuple[int, int, int, int]) -> np.ndarray:  # type: ignore[type-arg]
@@ -61,6 +61,13 @@ def test_the_table_holds_nine_in_ten_of_deposits_it_never_saw() -> None:
         held.append(low <= ratio[0] <= high)
     assert 0.86 <= np.mean(held) <= 0.97
     assert Calibration(errors={SIZE_TABLE: table}).errors[SIZE_TABLE].examples == 400
+
+
+def test_false_deposits_count_in_the_total_and_not_in_a_deposit_by_itself() -> None:
+    seen = [mask((5, 5, 10, 10), (30, 30, 10, 10))] * 30
+    tables = size_table(seen, [mask((5, 5, 10, 10))] * 30, "drawn")
+    assert false_share(tables[SIZE_TABLE], 100 * PIXEL) == pytest.approx(0.5, abs=0.05)
+    assert factors(tables[REAL_TABLE], 100 * PIXEL, np.array([0.1, 0.9])).tolist() == [1.0, 1.0]
 
 
 def test_nothing_measured_teaches_nothing() -> None:

@@ -11,7 +11,7 @@ import pytest
 from outcrop.core.grid import Grid
 from outcrop.core.scene import scene_from_array
 from outcrop.core.task import Calibration, Prepared, Seen
-from outcrop.tasks.tailings.layers import deposits_of, write_anm, write_layer
+from outcrop.tasks.tailings.layers import read_layer, write_anm, write_layer
 from outcrop.tasks.tailings.measure import measure
 from outcrop.tasks.tailings.write import true_colour, write
 
@@ -77,12 +77,22 @@ def test_scenes_of_two_projections_share_a_layer_in_degrees(tmp_path: Path) -> N
 
 def test_deposits_are_handed_to_the_audit_in_degrees_with_their_intervals(tmp_path: Path) -> None:
     left(tmp_path, utm(60, 50))
-    first = deposits_of(tmp_path, ["scene"])[0]
+    (path,) = write_layer(tmp_path, ["scene"], ".gpkg")
+    first = read_layer(path)[0]
     record = json.loads((tmp_path / ".outcrop" / "scene.deposits.json").read_text())["deposits"][0]
     assert first.area.value == pytest.approx(1e4 * record["area_ha"])
-    assert first.area.interval() == pytest.approx((1e4 * record["area_ha_low"], 1e4 * record["area_ha_high"]), rel=1e-3)
+    ends = 1e4 * record["area_ha_low"], 1e4 * record["area_ha_high"]
+    assert first.area.interval() == pytest.approx(ends, rel=1e-3)
     assert first.centroid == pytest.approx((-45, -19.89), abs=0.02)
     assert all(path.exists() for path in write_anm(tmp_path, ["scene"]))
+
+
+def test_a_layer_without_deposits_is_read_as_none(tmp_path: Path) -> None:
+    left(tmp_path, utm(60, 50))
+    store = tmp_path / ".outcrop" / "scene.deposits.json"
+    store.write_text(json.dumps({**json.loads(store.read_text()), "deposits": []}))
+    (path,) = write_layer(tmp_path, ["scene"], ".gpkg")
+    assert read_layer(path) == []
 
 
 def test_a_scene_off_the_map_leaves_rasters_and_no_layer(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """From deposits to areas with intervals: each deposit, and all of them together.
 
-The model's own error was learnt on deposits it never saw: what part of a measured area was tailings, by its size. Each
-deposit draws its factor from that table; the draws of two deposits are correlated, since one scene has one
-light and one model. Where no table is known the outline alone makes the interval, within one pixel to either side.
+The model's own error was learnt on deposits it never saw: what a measured area stood for, by its size. A deposit by
+itself draws from those that were real, and says how often one of its size was none; the total draws from all. The
+draws of two deposits are correlated, since one scene has one light and one model. Where no table is known the outline alone makes the interval, within one pixel to either side.
 Deposits that the model missed altogether are in no figure.
 """
 
@@ -25,7 +25,10 @@ HECTARE = 1e4
 """m²."""
 
 SIZE_TABLE = "part by size"
-"""Key of the table of true / measured area by ln(measured area / ha), learnt on held-out deposits."""
+"""Key of the table of true / measured area by ln(measured area / ha), learnt on held-out deposits; 0 for false ones."""
+
+REAL_TABLE = "part by size where real"
+"""Key of the same table without the false ones."""
 
 CORRELATION = 0.3
 """Of the errors of two deposits in one scene (of their normal scores): a judgement, between none and one error for all."""
@@ -56,8 +59,7 @@ def measure(
     if isinstance(prediction, Detections | ProbabilityVolume) or not isinstance(prediction, ProbabilityMap):
         raise UsageError("tailings are measured from a probability map, and something else came: use a tailings model")
     found = survey(prediction, calibration)
-    table = calibration.errors.get(SIZE_TABLE)
-    table = table if isinstance(table, ErrorTable) else None
+    table, real = _tables(calibration)
     notes = [] if table else [UNMEASURED]
     if found.specks[0]:
         notes.append(f"{found.specks[0]} patches of fewer than {found.least} pixels were left out.")
@@ -73,8 +75,9 @@ def measure(
     size = found.area if known else pixels
     reach = found.reach if known else np.sqrt(12.5 * pixels)  # px; the outline of a disc of this size, 2 √(π n)
     common = rng.standard_normal(DRAWS)
-    rows = [_draws(size[i], reach[i], known, table, common, rng) for i in range(min(len(size), LUMPED))]
-    total = np.sum(rows, axis=0) if rows else np.zeros(DRAWS)
+    total = np.zeros(DRAWS)
+    for i in range(min(len(size), LUMPED)):
+        total += _draws(size[i], reach[i], known, table, common, rng)
     if len(size) > LUMPED:
         rest = slice(LUMPED, None)
         total = total + _draws(size[rest].sum(), reach[rest].sum(), known, table, common, rng, each=size[rest].mean())
@@ -89,11 +92,25 @@ def measure(
             facts = {
                 "deposit": i + 1, "pixels": outline.pixels, "mean_probability": outline.mean_probability,
                 "perimeter_m": found.perimeter[i], "touches_edge": outline.touches_edge,
-                "observed_share": outline.observed_share,
+                "observed_share": outline.observed_share, "false_share": false_share(table, size[i]),
             }  # fmt: skip
-            estimate = Estimate(draws=rows[i] / HECTARE, unit="ha")
+            estimate = Estimate(draws=_draws(size[i], reach[i], known, real, common, rng) / HECTARE, unit="ha")
             result.append(Measurement(name="deposit area", estimate=estimate, method=METHOD, about=facts))
     return result, found
+
+
+def _tables(calibration: Calibration) -> tuple[ErrorTable | None, ErrorTable | None]:
+    """The tables of all deposits, and of the real ones."""
+    found = [calibration.errors.get(key) for key in (SIZE_TABLE, REAL_TABLE)]
+    everything, real = (table if isinstance(table, ErrorTable) else None for table in found)
+    return everything, real or everything
+
+
+def false_share(table: ErrorTable | None, area: float) -> float | None:
+    """How many of the measured deposits of this size, m², were none in the held-out pictures, 0..1; None where unknown."""
+    if table is None:
+        return None
+    return float((factors(table, area, np.linspace(0, 1, 201)) <= 0).mean())
 
 
 def _draws(
@@ -130,8 +147,8 @@ def factors(table: ErrorTable, area: float, level: Reals) -> Reals:
 
 def interval(found: TailingsSurvey, calibration: Calibration) -> tuple[Reals, Reals]:
     """Ends of the 90 % interval of every deposit's area, m², (n,) each; those of ``measure`` but for the draws."""
-    table = calibration.errors.get(SIZE_TABLE)
-    if not isinstance(table, ErrorTable):
+    table = _tables(calibration)[1]
+    if table is None:
         return np.maximum(found.area - 0.9 * OUTLINE * found.reach, 0.0), found.area + 0.9 * OUTLINE * found.reach
     ends = np.array([factors(table, a, np.array([0.05, 0.95])) for a in found.area]).reshape(-1, 2)
     return found.area * ends[:, 0], found.area * ends[:, 1]
