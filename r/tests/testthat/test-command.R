@@ -61,7 +61,9 @@ test_that("names of files that look like options are left alone", {
 })
 
 test_that("framed complaints and failures without a sentence are told too", {
-  framed <- c("Usage: outcrop", "\u256d\u2500 Error \u2500\u256e", "\u2502 No such option: --moon \u2502", "\u2570\u2500\u256f")
+  framed <- c(
+    "Usage: outcrop", "\u256d\u2500 Error \u2500\u256e", "\u2502 No such option: --moon \u2502", "\u2570\u2500\u256f"
+  )
   expect_identical(complaint(framed, 2), "No such option: `moon`")
   stand_in(complains = c("Traceback", "  deep", "KeyError: 'x'"), status = 1)
   expect_error(run_outcrop("predict"), "status 1: KeyError", class = "outcrop_error_defect")

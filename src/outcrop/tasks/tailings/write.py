@@ -100,9 +100,9 @@ def _thinned(
     colours, index = [], []
     for first in range(0, rows, STRIP):
         values = scene.read(Window(row=first, col=0, height=min(STRIP, rows - first), width=cols))
-        colours.append(values[:3, -first % step :: step, ::step])
+        colours.append(values[:3, -first % step :: step, ::step].copy())  # a view would keep the whole strip
     for first, mask in _clean(prediction, found):
-        index.append(mask[-first % step :: step, ::step])
+        index.append(mask[-first % step :: step, ::step].copy())
     return true_colour(np.concatenate(colours, axis=1)), np.concatenate(index)
 
 
