@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from affine import Affine
 
 from outcrop.core.errors import BadInput, UsageError
 from outcrop.core.grid import PIXELS, Grid
@@ -113,3 +114,10 @@ def test_a_scene_brighter_than_every_training_picture_is_flagged() -> None:
     assert not prepare(scene(reflectance()), {"red": [0.2, 0.4]}).notes
     notes = prepare(scene(reflectance() + np.float32(0.2)), looks).notes
     assert len(notes) == 1 and "brighter" in notes[0]
+
+
+def test_pixels_of_another_size_than_the_models_learnt_at_are_flagged() -> None:
+    source = scene(reflectance())
+    coarse = replace(source, grid=replace(source.grid, transform=source.grid.transform @ Affine.scale(3)))
+    assert not prepare(source, {}).notes
+    assert any("30 x 30 m" in note for note in prepare(coarse, {}).notes)

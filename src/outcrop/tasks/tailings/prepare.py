@@ -33,6 +33,9 @@ OFFSET, OFFSET_SINCE = 1000.0, datetime(2022, 1, 25, tzinfo=UTC)
 PICTURE_WHITE = 0.3
 """Reflectance that white is taken for in an 8-bit picture: the usual stretch of true-colour pictures."""
 
+PIXELS = 6.0, 16.0
+"""Sides of pixels, m, that are near enough to the 10 m of the training pictures."""
+
 SAMPLES_ACROSS, SAMPLE_SIDE = 3, 256
 """Windows along a side that the scale of a scene is judged by, and their side in pixels."""
 
@@ -60,8 +63,21 @@ def prepare(source: Scene | Volume, training_looks: Mapping[str, Any]) -> Prepar
         return to_input((values - np.float32(shift)) * np.float32(factor))
 
     reflectance = (observed - shift) * factor
-    notes = (*source.notes, *notes, *said, *_foreign(reflectance, training_looks))
+    notes = (*source.notes, *notes, *said, *_foreign(reflectance, training_looks), *_size(source))
     return Prepared(source=replace(source, bands=("B4", "B3", "B2"), read=read), notes=notes)
+
+
+def _size(scene: Scene) -> tuple[str, ...]:
+    """What must be said when the pixels are much larger or smaller than those that the models learnt at."""
+    if scene.grid.crs is None:
+        return ()
+    from outcrop.instruments.geodesy import pixel_size_m
+
+    rows, cols = scene.grid.shape
+    across, down = pixel_size_m(scene.grid, rows / 2, cols / 2)
+    if PIXELS[0] <= min(across, down) and max(across, down) <= PIXELS[1]:
+        return ()
+    return (f"its pixels measure {across:.3g} x {down:.3g} m, and the models learnt at 10 m: doubt it, or resample it",)
 
 
 def _colours(scene: Scene) -> tuple[tuple[int, int, int], tuple[str, ...]]:
