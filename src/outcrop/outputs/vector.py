@@ -230,7 +230,8 @@ def _whole(batches: Iterable[_Batch]) -> _Batch:
 
 def _geopackage(draft: Path, batches: Iterable[_Batch], layer: _Layer, path: Path) -> None:
     for number, batch in enumerate(batches):
-        _ogr(draft, batch, layer, "GPKG", append=number > 0)
+        # Version 1.2, which the GDAL of older systems reads without a warning.
+        _ogr(draft, batch, layer, "GPKG", append=number > 0, dataset_options={"VERSION": "1.2"})
 
 
 def _geojson(draft: Path, batches: Iterable[_Batch], layer: _Layer, path: Path) -> None:
