@@ -71,6 +71,33 @@ class ErrorTable:
     examples: int
     source: str
 
+    @classmethod
+    def learnt(
+        cls, measured: NDArray[np.float64], truth: NDArray[np.float64], source: str, *, per_row: int, levels: int = 41
+    ) -> "ErrorTable":
+        """Rows of ``per_row`` examples each, by rising measured value; neighbours share half of their examples.
+
+        The i-th smallest of n truths stands at the level i / (n + 1), which holds what it says of the next, unseen
+        example (conformal prediction, Vovk et al. 2005).
+
+        Args:
+            measured, truth: (n,) at least one example.
+        """
+        order = np.argsort(measured, kind="stable")
+        measured, truth = measured[order], truth[order]
+        per_row = min(per_row, len(measured))
+        starts = [*range(0, len(measured) - per_row, max(per_row // 2, 1)), len(measured) - per_row]
+        ranks, steps = np.arange(1, per_row + 1) / (per_row + 1), np.linspace(0, 1, levels)
+        rows = [slice(start, start + per_row) for start in starts]
+        return cls(
+            measured=tuple(round(float(measured[row].mean()), 5) for row in rows),
+            truth=tuple(
+                tuple(round(float(q), 5) for q in np.interp(steps, ranks, np.sort(truth[row]))) for row in rows
+            ),
+            examples=len(measured),
+            source=source,
+        )
+
     def draw(self, value: float, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
         """Likely true values, (count,), for one measured value; rows are interpolated."""
         rows = np.asarray(self.truth)

@@ -71,24 +71,8 @@ def model_error(found: Iterable[Check], name: str, source: str) -> ModelError:
 
 
 def width_table(found: Iterable[Check], name: str, source: str, *, per_row: int = 40, levels: int = 41) -> ErrorTable:
-    """ln(true / measured) by the width ln(high / low) of an interval that does not know the model's own error yet.
-
-    Neighbouring rows share half of their examples, so that the quantiles run smoothly along the widths. The i-th
-    smallest of n errors stands at the level i / (n + 1), which holds what it says of the next, unseen example
-    (conformal prediction, Vovk et al. 2005).
-    """
+    """ln(true / measured) by the width ln(high / low) of an interval that does not know the model's own error yet."""
     kept = [c for c in found if c.name == name and c.truth > 0 and c.value > 0 and c.low > 0]
-    kept.sort(key=lambda c: c.high / c.low)
     width = np.log([c.high / c.low for c in kept])
     error = np.log([c.truth / c.value for c in kept])
-    per_row = min(per_row, len(kept))
-    starts = [*range(0, len(kept) - per_row, max(per_row // 2, 1)), len(kept) - per_row]
-    steps = np.linspace(0, 1, levels)
-    rows = [slice(start, start + per_row) for start in starts]
-    ranks = np.arange(1, per_row + 1) / (per_row + 1)
-    return ErrorTable(
-        measured=tuple(round(float(width[row].mean()), 5) for row in rows),
-        truth=tuple(tuple(round(float(q), 5) for q in np.interp(steps, ranks, np.sort(error[row]))) for row in rows),
-        examples=len(kept),
-        source=source,
-    )
+    return ErrorTable.learnt(width, error, source, per_row=per_row, levels=levels)

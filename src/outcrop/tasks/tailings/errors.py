@@ -46,27 +46,14 @@ def deposit_ratios(seen: Mask, truth: Mask) -> tuple[NDArray[np.float64], NDArra
 def size_table(seen: Sequence[Mask], truth: Sequence[Mask], source: str) -> dict[str, ErrorTable]:
     """Quantiles of true / measured area by ln(measured area / ha), from pictures that the model never saw.
 
-    One table of all measured deposits, for totals, and one of those that stand for something, for each by itself. The
-    i-th smallest of n ratios stands at the level i / (n + 1): what it says holds for the next, unseen deposit (conformal
-    prediction, Vovk et al. 2005). Rows share half of their deposits with their neighbours.
+    One table of all measured deposits, for totals, and one of those that stand for something, for each by itself.
     """
     found = [deposit_ratios(s, t) for s, t in zip(seen, truth, strict=True)]
     size = np.log(np.concatenate([f[0] for f in found]) * PIXEL / HECTARE)
     ratio = np.concatenate([f[1] for f in found])
     kinds = {SIZE_TABLE: np.ones(len(ratio), bool), REAL_TABLE: ratio > 0}
-    return {key: _table(size[kept], ratio[kept], source) for key, kept in kinds.items() if kept.any()}
-
-
-def _table(size: NDArray[np.float64], ratio: NDArray[np.float64], source: str, levels: int = 41) -> ErrorTable:
-    order = np.argsort(size, kind="stable")
-    size, ratio = size[order], ratio[order]
-    count = min(PER_ROW, len(size))
-    starts = sorted({*range(0, len(size) - count, max(count // 2, 1)), len(size) - count})
-    ranks, steps = np.arange(1, count + 1) / (count + 1), np.linspace(0, 1, levels)
-    rows = [slice(start, start + count) for start in starts]
-    return ErrorTable(
-        measured=tuple(round(float(size[row].mean()), 5) for row in rows),
-        truth=tuple(tuple(round(float(q), 5) for q in np.interp(steps, ranks, np.sort(ratio[row]))) for row in rows),
-        examples=len(size),
-        source=source,
-    )
+    return {
+        key: ErrorTable.learnt(size[kept], ratio[kept], source, per_row=PER_ROW)
+        for key, kept in kinds.items()
+        if kept.any()
+    }

@@ -6,7 +6,7 @@ offset of later products taken off; what is assumed is said in a note.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from outcrop.core.grid import Window
 from outcrop.core.scene import Floats, Scene
 from outcrop.core.task import Prepared
 from outcrop.core.volume import Volume
+from outcrop.sources.stac import DIGITAL, OFFSET, OFFSET_SINCE
 from outcrop.tasks.tailings.look import to_input
 
 COLOURS = {"red": ("red", "b4", "b04"), "green": ("green", "b3", "b03"), "blue": ("blue", "b2", "b02")}
@@ -23,12 +24,6 @@ COLOURS = {"red": ("red", "b4", "b04"), "green": ("green", "b3", "b03"), "blue":
 
 BRIGHTEST = 1.5
 """Reflectance above which values are digital numbers: snow and glint stay below."""
-
-DIGITAL = 10_000.0
-"""Digital numbers of reflectance 1 in Sentinel-2 products."""
-
-OFFSET, OFFSET_SINCE = 1000.0, datetime(2022, 1, 25, tzinfo=UTC)
-"""Added to digital numbers by processing baseline 04.00 and later, whose scenes begin on this day."""
 
 PICTURE_WHITE = 0.3
 """Reflectance that white is taken for in an 8-bit picture: the usual stretch of true-colour pictures."""
