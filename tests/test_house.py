@@ -35,7 +35,7 @@ HOMES = {
     "onnxruntime": ("models/runtime.py", "engine/export.py"),
     "openvino": ("models/runtime.py",),
     "segyio": ("sources/segy", "sources/zgy", "outputs/seismic"),
-    "rasterio": ("sources/geotiff", "sources/vector", "outputs/raster", "outputs/scene_raster"),
+    "rasterio": ("sources/geotiff", "sources/vector.py", "outputs/raster.py", "outputs/scene_raster.py"),
     "pyproj": ("instruments/geodesy.py",),
     "pyogrio": (
         "sources/vector.py",
@@ -55,6 +55,9 @@ HOMES = {
     "fastapi": ("service",),
 }
 """Heavy library → beginnings of the paths that may import it."""
+
+BY_NAME = ("importlib.import_module", "import_module", "_library")
+"""Calls that import what their first argument names."""
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -80,6 +83,10 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} line {node.lineno}: imports are written in full"
             yield from ((f"{node.module}.{alias.name}", id(node) not in hidden) for alias in node.names)
+        elif (
+            isinstance(node, ast.Call) and ast.unparse(node.func) in BY_NAME and isinstance(node.args[0], ast.Constant)
+        ):
+            yield str(node.args[0].value), True
 
 
 def floor(room: str) -> int:

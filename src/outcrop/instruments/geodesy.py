@@ -105,17 +105,21 @@ def _ellipsoid(crs: str | None) -> _Ellipsoid:
 
 
 def to_lonlat(points: NDArray[Any], crs: str) -> Numbers:
-    """World (n, 2) → longitude and latitude on WGS 84, in degrees, (n, 2); from one datum to the other where known.
+    """World (n, 2) → longitude and latitude on WGS 84, in degrees, (n, 2); raises as ``moved``."""
+    return moved(points, crs, "EPSG:4326")
+
+
+def moved(points: NDArray[Any], crs: str, target: str) -> Numbers:
+    """World (n, 2) of one projection in another, (n, 2), x before y.
 
     Raises:
-        BadInput: the projection is unknown, or a point lies where it is not defined.
+        BadInput: a projection is unknown, or a point lies where one is not defined.
     """
-    projection = _crs(crs)
+    here, there = _crs(crs), _crs(target)
     from pyproj import Transformer
 
-    points = np.asarray(points, float)
-    lon, lat = Transformer.from_crs(projection.to_2d(), "EPSG:4326", always_xy=True).transform(*points.T)
-    return _finite(np.stack([lon, lat], axis=1), crs)
+    change = Transformer.from_crs(here.to_2d(), there.to_2d(), always_xy=True)
+    return _finite(np.stack(change.transform(*np.asarray(points, float).T), axis=1), crs)
 
 
 def projjson(crs: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Polygons in: from any vector file that GDAL reads, brought to a projection, burnt onto a grid; needs the extra "geo"."""
+"""Polygons in: from any vector file that GDAL reads, burnt onto a grid; needs the extra "geo"."""
 
 import importlib
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from outcrop.core.errors import BadInput, DamagedFile, MissingExtra, NoGeometry, NothingToSee, UsageError
+from outcrop.core.errors import BadInput, DamagedFile, MissingExtra, NoGeometry, NothingToSee
 from outcrop.core.grid import Grid
 
 Ring = NDArray[np.float64]
@@ -88,40 +88,6 @@ def _parts(shapely: Any, shape: Any) -> tuple[tuple[Ring, ...], ...]:
         tuple(np.asarray(shapely.get_coordinates(ring))[:-1] for ring in (part.exterior, *part.interiors))
         for part in shapely.get_parts(shape)
     )
-
-
-def reproject(polygons: Sequence[Polygon], crs: str, target: str) -> list[Polygon]:
-    """Polygons in another projection; corners are moved, edges between them stay straight.
-
-    Raises:
-        UsageError: a projection that PROJ does not know.
-        BadInput: a corner that has no place in the other projection.
-    """
-    if crs == target:
-        return list(polygons)
-    pyproj = _library("pyproj", "it changes map projections")
-    try:
-        change = pyproj.Transformer.from_crs(crs, target, always_xy=True)
-    except pyproj.exceptions.CRSError as error:
-        raise UsageError(f"a map projection is not understood ({error}): give an EPSG code") from None
-
-    def move(ring: Ring) -> Ring:
-        moved = np.column_stack(change.transform(ring[:, 0], ring[:, 1]))
-        if not np.isfinite(moved).all():
-            raise BadInput(f"a polygon's corner has no place in {target[:40]}: check the projection of the polygons")
-        return moved
-
-    return [
-        Polygon(properties=p.properties, parts=tuple(tuple(move(ring) for ring in part) for part in p.parts))
-        for p in polygons
-    ]
-
-
-def longitude_latitude(x: float, y: float, crs: str) -> tuple[float, float]:
-    """A place in degrees of WGS 84."""
-    pyproj = _library("pyproj", "it changes map projections")
-    lon, lat = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)
-    return float(lon), float(lat)
 
 
 def burn(polygons: Sequence[Polygon], grid: Grid) -> NDArray[np.uint8]:

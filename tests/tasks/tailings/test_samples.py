@@ -16,9 +16,9 @@ for needed in ("rasterio", "pyogrio", "shapely", "pyproj"):
     pytest.importorskip(needed, reason="cuts georeferenced pictures: install the extra 'geo'")
 
 from outcrop.sources.geotiff import open_raster
-from outcrop.sources.vector import burn, read_polygons, reproject
+from outcrop.sources.vector import burn, read_polygons
 from outcrop.tasks.tailings.data import examples
-from outcrop.tasks.tailings.samples import make_samples
+from outcrop.tasks.tailings.samples import make_samples, reproject
 
 METRES = (Axis("easting", "m"), Axis("northing", "m"))
 WEST, NORTH = 600_000.0, 7_800_000.0

@@ -61,7 +61,7 @@ def read_layer(path: Path) -> list[Deposit]:
         BadInput: the layer has not the columns of one of Outcrop's.
         DamagedFile: it cannot be read.
     """
-    from outcrop.sources.vector import read_polygons, reproject
+    from outcrop.sources.vector import read_polygons
 
     try:
         crs, found = read_polygons(path)
@@ -72,12 +72,11 @@ def read_layer(path: Path) -> list[Deposit]:
     ]
     if lost:
         raise BadInput(f"{path.name} has no column {lost[0]!r}: give a layer of deposits that Outcrop wrote")
-    return [_deposit(polygon.properties, polygon.parts) for polygon in reproject(found, crs, WORLD)]
+    return [_deposit(polygon.properties, _in(polygon.parts, crs, WORLD)) for polygon in found]
 
 
-def _deposit(known: Mapping[str, Any], rings: Sequence[Sequence[Any]]) -> Deposit:
+def _deposit(known: Mapping[str, Any], parts: tuple[Part, ...]) -> Deposit:
     """One deposit; its draws follow the three numbers of its area, low, best and high."""
-    parts = tuple((exterior, tuple(holes)) for exterior, *holes in rings)
     corners = np.concatenate([exterior for exterior, _ in parts])
     low, best, high = (known[f"area_ha{part}"] * HECTARE for part in ("_low", "", "_high"))
     draws = np.interp(np.linspace(0, 1, LEVELS), [0.0, 0.05, 0.5, 0.95, 1.0], [low, low, best, high, high])

@@ -6,7 +6,7 @@ in the picture; pictures without any are added; and folds keep places together.
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from outcrop.core.errors import BadInput, NoGeometry, NothingToSee, OutputExists, UsageError
 from outcrop.core.grid import Grid, Window
 from outcrop.core.scene import Floats, Scene, scene_from_array
+from outcrop.instruments.geodesy import moved, to_lonlat
 from outcrop.outputs import replacing
 from outcrop.outputs.raster import write_mask
 from outcrop.outputs.scene_raster import write_scene
-from outcrop.sources.vector import Polygon, burn, longitude_latitude, read_polygons, reproject
+from outcrop.sources.vector import Polygon, burn, read_polygons
 from outcrop.tasks.tailings.look import to_reflectance
 from outcrop.tasks.tailings.places import balanced_folds, clusters
 from outcrop.tasks.tailings.prepare import prepare
@@ -94,6 +95,20 @@ def make_samples(
     if not cuts:
         raise NothingToSee(f"no outline of {polygons_file} lies in any of the scenes: check places and projections")
     return [*paths, _write_folds(out / "folds.csv", cuts, folds)]
+
+
+def reproject(polygons: Sequence[Polygon], crs: str, target: str) -> list[Polygon]:
+    """Polygons in another projection; corners are moved, edges between them stay straight.
+
+    Raises:
+        BadInput: a projection that is not known, or a corner that has no place in the other one.
+    """
+    if crs == target:
+        return list(polygons)
+    return [
+        replace(polygon, parts=tuple(tuple(moved(ring, crs, target) for ring in part) for part in polygon.parts))
+        for polygon in polygons
+    ]
 
 
 def _write_folds(path: Path, cuts: Sequence[tuple[str, float, float, str, float]], folds: int) -> Path:
@@ -183,5 +198,5 @@ def _cut(scene: Scene, id: str, polygons: Sequence[Polygon], boxes: NDArray[np.f
     mask = burn([polygons[k] for k in np.flatnonzero(_held(boxes, window)).tolist()], grid)
     mask[unseen] = 255
     x, y = grid.transform @ (window.width / 2, window.height / 2)
-    lon, lat = longitude_latitude(float(x), float(y), grid.crs or "")
+    ((lon, lat),) = to_lonlat(np.array([[x, y]]), grid.crs or "").tolist()
     return Cut(id=id, scene=scene.id, image=image, mask=mask, grid=grid, lon=lon, lat=lat)
