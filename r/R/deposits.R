@@ -47,8 +47,9 @@ st_transform.outcrop_deposits <- function(x, ...) still_deposits(x, function(tab
 #' @param ... Passed on to sf.
 #' @return `summary()` gives a list of the class `summary.outcrop_deposits`: `scenes`, a data frame with
 #'   the number of deposits and the area in hectares with its 90 % interval (the run's own figure, in
-#'   which errors of neighbours are not independent) and share in percent for each scene; `refused`;
-#'   `notes`; `models`. The others give their table, invisibly.
+#'   which errors of neighbours are not independent) and share in percent for each scene; `total`, of
+#'   several scenes a data frame with the area of all of them, where what overlapping scenes show twice
+#'   is counted once, else `NULL`; `refused`; `notes`; `models`. The others give their table, invisibly.
 #' @name outcrop_deposits-methods
 NULL
 
@@ -88,10 +89,17 @@ summary.outcrop_deposits <- function(object, ...) {
     share_percent = share$value[match(path, share$input)], stringsAsFactors = FALSE
   )
   said <- list(
-    scenes = scenes, refused = refused_of(run), notes = as.character(unlist(run$record$warnings)),
+    scenes = scenes, total = total_of(run), refused = refused_of(run), notes = as.character(unlist(run$record$warnings)),
     models = vapply(run$record$models, function(model) model$file, character(1)), version = run$record$outcrop
   )
   structure(said, class = "summary.outcrop_deposits")
+}
+
+# The last row of the totals of a run of several scenes.
+total_of <- function(run) {
+  file <- file.path(run$folder, "totals.csv")
+  if (!file.exists(file)) return(NULL)
+  utils::tail(read_table(file), 1)[c("deposits", "duplicates", "area_ha", "area_ha_low", "area_ha_high")]
 }
 
 #' @export
@@ -100,6 +108,12 @@ print.summary.outcrop_deposits <- function(x, ...) {
   numbers <- vapply(shown, is.double, logical(1))
   shown[numbers] <- lapply(shown[numbers], four)
   print(shown, row.names = FALSE)
+  if (!is.null(x$total)) {
+    cat(sprintf(
+      "all scenes, each deposit once: %s, %s ha (%s to %s)\n", counted(x$total$deposits, "deposit"),
+      four(x$total$area_ha), four(x$total$area_ha_low), four(x$total$area_ha_high)
+    ))
+  }
   cat(sprintf("model: %s; Outcrop %s; intervals hold 90 %%\n", toString(x$models), x$version))
   for (note in x$notes) cat("note:", note, "\n")
   for (refusal in x$refused$error) cat("refused:", in_words_of_r(refusal), "\n")

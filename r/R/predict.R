@@ -107,6 +107,6 @@ no_deposits <- function() {
     id = numeric(), class = character(), area_ha = numeric(), area_ha_low = numeric(), area_ha_high = numeric(),
     perimeter_m = numeric(), mean_probability = numeric(), touches_edge = logical(), observed_share = numeric(),
     scene = character(), acquired = as.POSIXct(character(), tz = "UTC"), model_sha256 = character(),
-    geom = sf::st_sfc(crs = NA_integer_)
+    duplicate_of = numeric(), geom = sf::st_sfc(crs = NA_integer_)
   )
 }

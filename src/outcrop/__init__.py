@@ -1,7 +1,7 @@
 """Outcrop sees what extraction leaves in the earth, on it and above it, and measures it, with error bars.
 
-The public face: ``predict``, ``measure``, ``audit``, ``change``, ``draw``, ``samples``, ``train``, ``evaluate``,
-``load_task``, ``open_source`` and ``open_scenes``. Everything is imported when first used, so that ``import outcrop`` costs nothing.
+The public face: ``predict``, ``measure``, ``audit``, ``change``, ``convert``, ``draw``, ``samples``, ``train``,
+``evaluate``, ``watch``, ``load_task``, ``open_source`` and ``open_scenes``. Everything is imported when first used, so that ``import outcrop`` costs nothing.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,12 @@ _HOMES = {
     "measure": "outcrop.face",
     "audit": "outcrop.face",
     "change": "outcrop.face",
+    "convert": "outcrop.face",
     "draw": "outcrop.face",
     "samples": "outcrop.face",
     "train": "outcrop.face",
     "evaluate": "outcrop.face",
+    "watch": "outcrop.face",
     "load_task": "outcrop.face",
     "open_source": "outcrop.sources.open",
     "open_scenes": "outcrop.sources.open",
@@ -26,6 +28,7 @@ __all__ = [
     "__version__",
     "audit",
     "change",
+    "convert",
     "draw",
     "evaluate",
     "load_task",
@@ -35,10 +38,11 @@ __all__ = [
     "predict",
     "samples",
     "train",
+    "watch",
 ]
 
 if TYPE_CHECKING:
-    from outcrop.face import audit, change, draw, evaluate, load_task, measure, predict, samples, train
+    from outcrop.face import audit, change, convert, draw, evaluate, load_task, measure, predict, samples, train, watch
     from outcrop.sources.open import open_scenes, open_source
 
 

@@ -11,7 +11,8 @@ import pytest
 
 Command = Callable[..., Any]
 VERBS = (
-    "audit", "change", "draw", "evaluate", "measure", "models", "predict", "report", "samples", "tasks", "train", "tune",
+    "audit", "change", "composite", "convert", "draw", "evaluate", "measure", "models", "predict", "report", "samples", "serve", "tasks",
+    "train", "tune", "watch", "worker",
 )  # fmt: skip
 
 

@@ -162,7 +162,7 @@ def test_geojson_is_cut_at_the_antimeridian(tmp_path: Path, crs: str, x: float, 
 
 
 def test_geojson_without_a_projection_is_refused_and_a_geopackage_is_not(tmp_path: Path):
-    with pytest.raises(NoGeometry, match="--crs"):
+    with pytest.raises(NoGeometry, match="no map projection"):
         write(tmp_path / "deposits.geojson", [deposit()], None)
     assert list(tmp_path.iterdir()) == []
     for suffix in (".gpkg", ".fgb", ".parquet"):

@@ -171,7 +171,7 @@ def test_the_sf_table_is_the_layer_of_deposits(in_r: dict[str, Any], in_python: 
         if name == "acquired":
             assert in_r["table"][name] == [f"{np.datetime_as_string(when, unit='s')}Z" for when in expected]
         elif expected.dtype.kind == "f":
-            np.testing.assert_allclose(in_r["table"][name], expected, rtol=1e-12)
+            np.testing.assert_allclose(np.array(in_r["table"][name], float), expected, rtol=1e-12)
         else:
             assert in_r["table"][name] == expected.tolist()
     for hexadecimal, expected in zip(in_r["shapes"], shapes, strict=True):

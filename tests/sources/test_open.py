@@ -15,6 +15,7 @@ from PIL import Image
 from outcrop.core.errors import BadInput, DamagedFile, MissingExtra, OutcropError, TooLarge, UnknownFormat
 from outcrop.core.grid import Window
 from outcrop.core.scene import Scene
+from outcrop.core.table import Table
 from outcrop.core.volume import Volume
 from outcrop.sources import geotiff_read
 from outcrop.sources.array import ArrayOptions
@@ -86,11 +87,19 @@ def test_text_under_any_name_is_refused_by_name(tmp_path: Path, suffix: str, tex
         open_source(path)
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "table.csv", "page.html", "paper.pdf", "all.zip", "data.json"])
+@pytest.mark.parametrize("name", ["notes.txt", "page.html", "paper.pdf", "all.zip", "data.json"])
 def test_other_files_are_refused_with_what_is_wanted(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("something else")
     with pytest.raises(UnknownFormat, match=r"is no picture and no seismic file: give one of \.png"):
         open_source(tmp_path / name)
+
+
+def test_a_csv_file_opens_as_a_table_by_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "sites.csv").write_text("latitude,bcm\n31.5,0.2\n32.5,\n")
+    table = open_source(tmp_path / "sites.csv")
+    assert isinstance(table, Table)
+    assert list(table.columns) == ["latitude", "bcm"] and len(table) == 2
+    assert np.isnan(table.columns["bcm"][1])
 
 
 @given(st.sampled_from(SUFFIXES), st.binary(min_size=1, max_size=4000))

@@ -73,6 +73,18 @@ test_that("summary, print and plot tell scenes, intervals, notes and refusals", 
   expect_gt(file.size(file), 500)
 })
 
+test_that("the total of overlapping scenes is told, and there is none of one scene", {
+  folder <- finished_run()
+  expect_null(summary(outcrop_deposits(folder))$total)
+  writeLines(c(
+    "scene,deposits,duplicates,area_ha,area_ha_low,area_ha_high,counted_ha", "a,2,0,5,2,10,5", "b,2,1,6,3,12,2",
+    '"all scenes, each deposit once",3,1,7,3,14,7'
+  ), file.path(folder, "totals.csv"))
+  said <- summary(outcrop_deposits(folder))
+  expect_identical(said$total$area_ha, 7L)
+  expect_output(print(said), "all scenes, each deposit once: 3 deposits, 7 ha \\(3 to 14\\)")
+})
+
 test_that("refused inputs are a warning that names them, and the others are given", {
   folder <- finished_run()
   said <- c("outcrop: b.tif is cut short: get it again", "outcrop: 1 of 2 inputs were refused")

@@ -29,9 +29,9 @@ def root(
     """See what extraction leaves in the earth, on it and above it, and measure it, with error bars."""
 
 
-from outcrop.cli import land, learn, show, use
+from outcrop.cli import follow, land, learn, serve, show, use
 
-__all__ = ["app", "land", "learn", "main", "show", "use"]
+__all__ = ["app", "follow", "land", "learn", "main", "serve", "show", "use"]
 
 
 INTERRUPTED = 130

@@ -10,6 +10,7 @@ from outcrop.cli.words import Out, Overwrite, Room, pairs
 
 if TYPE_CHECKING:
     from outcrop.engine.train import Epoch
+    from outcrop.engine.train_boxes import BoxEpoch
 
 Data = Annotated[
     Path, typer.Argument(help="Folder of labelled data, as the room's docs describe it.", show_default=False)
@@ -37,16 +38,16 @@ def train(
     """Train a recipe, fold by fold, with checkpoints, curves and held-out predictions in --out."""
     from rich.console import Console
 
-    from outcrop.engine.learn import train as run
+    from outcrop.engine.teach import teach as run
     from outcrop.tasks import load
 
     console = Console(stderr=True)
 
-    def report(fold: int, epoch: "Epoch", epochs: int) -> None:
-        console.print(
-            f"fold {fold}  epoch {epoch.epoch + 1}/{epochs}  loss {epoch.train_loss:.4f} / {epoch.valid_loss:.4f}  "
-            f"IoU {epoch.train_iou:.4f} / {epoch.valid_iou:.4f}  {epoch.seconds:.0f} s"
-        )
+    def report(fold: int, epoch: "Epoch | BoxEpoch", epochs: int) -> None:
+        pair = (getattr(epoch, "train_iou", None), getattr(epoch, "valid_iou", None))  # boxes have none
+        overlap = f"IoU {pair[0]:.4f} / {pair[1]:.4f}  " if pair[0] is not None else ""
+        losses = f"loss {epoch.train_loss:.4f} / {epoch.valid_loss:.4f}"
+        console.print(f"fold {fold}  epoch {epoch.epoch + 1}/{epochs}  {losses}  {overlap}{epoch.seconds:.0f} s")
 
     folder = run(
         load(task), data, out, recipe=recipe, folds=fold, settings=pairs(settings, "--set"), pseudo=pseudo, teacher=teacher,
@@ -66,10 +67,10 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Judge a model on pictures it never saw: metrics.json, plots and a page."""
-    from outcrop.engine.assess import assess
+    from outcrop.engine.teach import judge
     from outcrop.tasks import load
 
-    found = assess(
+    found = judge(
         load(task),
         data,
         out,

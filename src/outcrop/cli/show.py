@@ -23,7 +23,8 @@ def tasks(as_json: Json = False) -> None:
     for task in loaded:
         typer.echo(f"{task.name:10} {task.title}")
         for name, a in task.assumptions.items():
-            typer.echo(f"{'':10} assumes {name} = {a.best:g} {a.unit} ({a.low:g} to {a.high:g}; {a.source})")
+            value = f"{a.best:g} {a.unit} ({a.low:g} to {a.high:g}; " if a.best == a.best else f"? {a.unit} ("
+            typer.echo(f"{'':10} assumes {name} = {value}{a.source})")
 
 
 @app.command()

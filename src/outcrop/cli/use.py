@@ -19,7 +19,12 @@ from outcrop.cli.words import (
     RegistryKind,
     Resume,
     Room,
+    Scale,
+    Settings,
+    Simplify,
+    Stacked,
     Vertical,
+    assumed,
     options,
     pairs,
     progress,
@@ -56,8 +61,10 @@ def predict(
     formats: Annotated[list[str] | None, typer.Option("--format", help="Extra files for the whole run, e.g. kaggle.")] = None,
     preset: Annotated[list[str] | None, typer.Option(help="Extra files in a regulator's form, e.g. anm.")] = None,
     bands: Annotated[str | None, typer.Option(help="Bands of rasters, by name or number, red first: B4,B3,B2.")] = None,
+    stack: Stacked = False,
     no_area: Annotated[bool, typer.Option("--no-area", help="See rasters without a map projection too, for masks alone.")] = False,
     registry: Registry = None, registry_kind: RegistryKind = None, registry_column: RegistryColumn = None,
+    simplify: Simplify = None, scale: Scale = None, settings: Settings = None,
     vertical: Annotated[Vertical, typer.Option(help="Vertical axis of seismic data.")] = Vertical.auto,
     sample_interval: Annotated[float | None, typer.Option(help="In ms (time) or m (depth).")] = None,
     spacing: Annotated[str | None, typer.Option(help="Metres between inlines,crosslines: 25 or 25,12.5.")] = None,
@@ -71,13 +78,18 @@ def predict(
 ) -> None:  # fmt: skip
     """See files with a room's models and measure what was seen: maps, quantities and a report in one folder."""
     from outcrop.face import predict as run
+    from outcrop.sources.open import stack as stacked
 
+    opening = options(
+        max_pixels, vertical, sample_interval, spacing, header_bytes, endian, offset, depths, bands
+    )  # fmt: skip
+    inputs, opening = stacked(inputs, opening) if stack else (inputs, opening)
     with progress(as_json) as report:
         result = run(
-            task, inputs, out, models=model or (), assume=pairs(assume, "--assume"), threshold=threshold, flips=flips.value,
+            task, inputs, out, models=model or (), assume=assumed(assume, scale), threshold=threshold, flips=flips.value,
             engine=engine.value, formats=[*(formats or ()), *(preset or ())], no_area=no_area,
-            settings=register(registry, registry_kind, registry_column), seed=seed, overwrite=overwrite, resume=resume, progress=report,
-            options=options(max_pixels, vertical, sample_interval, spacing, header_bytes, endian, offset, depths, bands),
+            settings={**register(registry, registry_kind, registry_column, simplify), **pairs(settings, "--set")}, seed=seed, overwrite=overwrite, resume=resume, progress=report,
+            options=opening,
         )  # fmt: skip
     tell(result, as_json)
 
@@ -90,15 +102,19 @@ def measure(
     sample_interval: Annotated[float | None, typer.Option(help="In ms (time) or m (depth).")] = None,
     spacing: Annotated[str | None, typer.Option(help="Metres between inlines,crosslines: 25 or 25,12.5.")] = None,
     no_area: Annotated[bool, typer.Option("--no-area", help="Take rasters without a map projection too.")] = False,
+    simplify: Simplify = None, scale: Scale = None, settings: Settings = None,
+    preset: Annotated[list[str] | None, typer.Option(help="Extra files in a regulator's form, e.g. epa-w.")] = None,
+    bands: Annotated[str | None, typer.Option(help="Bands of rasters, by name or number: B12,B11,B8A for hot spots.")] = None,
     seed: Annotated[int, typer.Option(help="Of the Monte Carlo draws.")] = 0,
     overwrite: Overwrite = False, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Measure earlier probabilities or masks, without a model."""
+    """Measure earlier probabilities or masks, or a satellite table, without a model."""
     from outcrop.face import measure as run
 
     with progress(as_json) as report:
         result = run(
-            task, inputs, out, assume=pairs(assume, "--assume"), threshold=threshold, seed=seed, overwrite=overwrite, no_area=no_area,
-            options=options(100_000_000, vertical, sample_interval, spacing, None, "auto", None), progress=report,
+            task, inputs, out, assume=assumed(assume, scale), threshold=threshold, seed=seed, overwrite=overwrite, no_area=no_area,
+            options=options(100_000_000, vertical, sample_interval, spacing, None, "auto", None, None, bands), progress=report,
+            settings={**register(None, None, None, simplify), **pairs(settings, "--set")}, formats=preset or (),
         )  # fmt: skip
     tell(result, as_json)

@@ -41,6 +41,25 @@ RegistryColumn = Annotated[
 ]
 
 
+Stacked = Annotated[
+    bool, typer.Option("--stack", help="Files of one band each: those of one scene are one input, by their names.")
+]
+Simplify = Annotated[
+    float | None,
+    typer.Option(help="Outlines with fewer points, none moved by more metres than this.", show_default=False),
+]
+
+
+Scale = Annotated[
+    str | None,
+    typer.Option(help="Metres per pixel of a photo at the flare: 0.12 or 0.11:0.12:0.14.", show_default=False),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="What the room is told beside numbers: NAME=VALUE, e.g. gas=associated."),
+]
+
+
 class Flips(StrEnum):
     """Mirror images at prediction."""
 
@@ -147,10 +166,18 @@ def options(
     )  # fmt: skip
 
 
-def register(registry: Path | None, kind: str | None, columns: list[str] | None) -> dict[str, str]:
-    """What the room is told about a register, by the names of its settings."""
-    said = {"registry": str(registry)} if registry else {}
-    return {**said, **({"preset": kind} if kind else {}), **pairs(columns, "--registry-column")}
+def register(
+    registry: Path | None, kind: str | None, columns: list[str] | None, simplify: float | None = None
+) -> dict[str, str]:
+    """What the room is told about a register and about outlines, by the names of its settings."""
+    given = {"registry": registry, "preset": kind, "simplify": simplify}
+    said = {name: str(value) for name, value in given.items() if value is not None}
+    return {**said, **pairs(columns, "--registry-column")}
+
+
+def assumed(assume: list[str] | None, scale: str | None) -> dict[str, str]:
+    """Replaced assumptions by name; ``--scale`` is one that photos often need."""
+    return {**pairs(assume, "--assume"), **({"scale": scale} if scale else {})}
 
 
 PER_INPUT, MOST_ROWS = 3, 24

@@ -1,5 +1,6 @@
 """Labelled pictures in memory: what a room hands to training and evaluation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,3 +69,29 @@ class Labelled:
             else np.concatenate([self.fixed_folds, np.full(len(other), -1)]),
             always=np.concatenate([mine, np.ones(len(other), bool)]),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boxed:
+    """Pictures with boxes around what they show; every field is one entry per picture.
+
+    Attributes:
+        ids: stable names.
+        read: position → (3, rows, cols) uint8, red, green, blue: pictures are decoded when they are wanted.
+        boxes: (k, 4) float32 each: left, top, right, bottom, pixels; k may be 0.
+        labels: (k,) int64 each: index into the task's classes.
+        groups: pictures that show the same place or are copies of each other share a name.
+        kinds: the set each picture came from, e.g. "flare", "fire", "smoke", "negative".
+        always: True for pictures that train in every fold and are never held out.
+    """
+
+    ids: tuple[str, ...]
+    read: Callable[[int], NDArray[np.uint8]]
+    boxes: tuple[Floats, ...]
+    labels: tuple[NDArray[np.int64], ...]
+    groups: tuple[str, ...]
+    kinds: tuple[str, ...]
+    always: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.ids)

@@ -63,6 +63,19 @@ class ProbabilityMap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlined:
+    """The pixels of one detection.
+
+    Attributes:
+        window: where they lie in the scene.
+        inside: (rows, cols) of the window, True on pixels of the thing seen.
+    """
+
+    window: Window
+    inside: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detections:
     """What a detector saw in one scene.
 
@@ -70,6 +83,8 @@ class Detections:
         boxes: (n, 4), left, top, right, bottom, pixels of the scene.
         scores: (n,), in [0, 1].
         labels: (n,), index into classes.
+        outlines: the pixels of each detection; empty where none were looked for.
+        map: the probability map the outlines were taken from, if any.
     """
 
     scene: Scene
@@ -77,6 +92,8 @@ class Detections:
     boxes: Floats
     scores: Floats
     labels: NDArray[np.int64]
+    outlines: tuple[Outlined, ...] = ()
+    map: ProbabilityMap | None = None
 
 
 def scene_from_array(

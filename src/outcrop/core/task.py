@@ -8,9 +8,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.core.calibration import Calibration, ErrorTable, ModelError
 from outcrop.core.estimate import Assumption, Estimate
+from outcrop.core.film import Film
 from outcrop.core.scene import Detections, Floats, ProbabilityMap, Scene
+from outcrop.core.table import Table
 from outcrop.core.volume import Direction, Volume
+
+__all__ = [
+    "Calibration", "ErrorTable", "Example", "Measurement", "ModelError", "Prediction", "Prepared", "ProbabilityVolume",
+    "Result", "Section", "Seen", "Source", "Task", "Watched",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,96 +39,25 @@ class ProbabilityVolume:
     spread: Callable[[Direction, int, int], Floats] | None = None
 
 
-Prediction = ProbabilityMap | ProbabilityVolume | Detections
+Source = Scene | Volume | Table | Film
+"""What a file can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelError:
-    """How a model's own answer differs from the truth, measured on examples it never saw.
+class Watched:
+    """What was seen in a film, frame by frame.
 
     Attributes:
-        bias: mean of ln(measured / true).
-        spread: standard deviation of ln(measured / true).
-        examples: how many held-out examples stand behind the two figures.
-        source: what they were.
+        log: file with one JSON line for each analysed frame; see ``outcrop.monitor.log``.
+        facts: what the log says on the whole: seconds observed, frames lost, spells, tracks.
     """
 
-    bias: float
-    spread: float
-    examples: int
-    source: str
-
-    def draw(self, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-        """Factors by which a measured number must be multiplied, (count,): log-normal, 1 / the model's error."""
-        return np.asarray(np.exp(-rng.normal(self.bias, self.spread, count)))
+    film: Film
+    log: Path
+    facts: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorTable:
-    """What the truth was when a model measured a value, as quantiles on examples it never saw; also knows zeros.
-
-    Attributes:
-        measured: (k,) ascending, the measured values that the rows speak of.
-        truth: (k, q) quantiles of the true value at levels equally spaced from 0 to 1.
-        examples: how many held-out examples stand behind the table.
-        source: what they were.
-    """
-
-    measured: tuple[float, ...]
-    truth: tuple[tuple[float, ...], ...]
-    examples: int
-    source: str
-
-    @classmethod
-    def learnt(
-        cls, measured: NDArray[np.float64], truth: NDArray[np.float64], source: str, *, per_row: int, levels: int = 41
-    ) -> "ErrorTable":
-        """Rows of ``per_row`` examples each, by rising measured value; neighbours share half of their examples.
-
-        The i-th smallest of n truths stands at the level i / (n + 1), which holds what it says of the next, unseen
-        example (conformal prediction, Vovk et al. 2005).
-
-        Args:
-            measured, truth: (n,) at least one example.
-        """
-        order = np.argsort(measured, kind="stable")
-        measured, truth = measured[order], truth[order]
-        per_row = min(per_row, len(measured))
-        starts = [*range(0, len(measured) - per_row, max(per_row // 2, 1)), len(measured) - per_row]
-        ranks, steps = np.arange(1, per_row + 1) / (per_row + 1), np.linspace(0, 1, levels)
-        rows = [slice(start, start + per_row) for start in starts]
-        return cls(
-            measured=tuple(round(float(measured[row].mean()), 5) for row in rows),
-            truth=tuple(
-                tuple(round(float(q), 5) for q in np.interp(steps, ranks, np.sort(truth[row]))) for row in rows
-            ),
-            examples=len(measured),
-            source=source,
-        )
-
-    def draw(self, value: float, rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-        """Likely true values, (count,), for one measured value; rows are interpolated."""
-        rows = np.asarray(self.truth)
-        row = np.array([np.interp(value, self.measured, column) for column in rows.T])
-        return np.asarray(np.interp(rng.random(count), np.linspace(0, 1, rows.shape[1]), row))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What out-of-fold measurement taught about a model; the card carries it.
-
-    Attributes:
-        threshold: probability at and above which a pixel belongs to a class, one per class.
-        min_area: smallest area, in pixels, that is believed.
-        rule: what ``min_area`` speaks of: "picture", a map whose whole area is smaller becomes empty, or
-            "component", each smaller component is dropped. Volumes have bodies and ignore both.
-        errors: the model's own error by measurement name.
-    """
-
-    threshold: tuple[float, ...] = (0.5,)
-    min_area: int = 0
-    rule: Literal["picture", "component"] = "picture"
-    errors: Mapping[str, ModelError | ErrorTable] = field(default_factory=dict)
+Prediction = ProbabilityMap | ProbabilityVolume | Detections | Scene | Table | Watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,12 +96,12 @@ class Prepared:
     """A source as the network wants it.
 
     Attributes:
-        source: reads network input instead of sensor units.
+        source: reads network input instead of sensor units; tables and films stay as they are.
         notes: how it was scaled, and what is foreign about it, one sentence each.
         blank: True when every pixel is the same: nothing can be seen in it.
     """
 
-    source: Scene | Volume
+    source: Source
     notes: tuple[str, ...] = ()
     blank: bool = False
 
@@ -179,15 +116,17 @@ class Seen:
         measurements: of this input.
         found: what the room's ``measure`` found on the way and its ``write`` can use.
         models: sha256 of every model that saw, by file name.
+        path: the input file.
     """
 
-    source: Scene | Volume
+    source: Source
     prepared: Prepared
     prediction: Prediction
     measurements: Sequence[Measurement]
     calibration: Calibration
     found: Any = None
     models: Mapping[str, str] = field(default_factory=dict)
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,8 +161,12 @@ class Task:
         head: what the model gives back: a probability map or boxes.
         prepare: source in sensor units, card's look (what training data looked like) → Prepared.
         measure: (prediction, assumptions by name, calibration, rng) → numbers, and anything found on the way.
+        frame: detections of a film's frame → numbers by name, see ``monitor.watch``; None where films are not looked at.
         write: (Seen, folder, stem) → the files written.
-        settings: what a user may ask of ``finish``, by name, in a few words.
+        takes: the kinds of source that the room knows.
+        plain: whether a source is measured as it is, without a model.
+        settings: what a user may ask of ``finish`` and ``arranged``, by name, in a few words.
+        arranged: settings → the room as they want it, e.g. with another gas; None where they change nothing.
         finish: (folder, stems, settings) → parts of the report that speak of the whole run; writes their files.
         formats: extra files for a whole run, by the name given to ``--format``: (folder, stems) → the files written.
         assumptions: what the numbers rest on; a user may replace any of them.
@@ -244,6 +187,7 @@ class Task:
         errors: (masks seen, true masks, what they are) → the model's own errors for its card, from pictures it never saw;
             None takes the table of shares.
         cards: sentences for the cards of each recipe's models: normalisation, data, licence, limits.
+        check: refuses settings that ``finish`` could not follow, before anything is seen.
     """
 
     name: str
@@ -251,7 +195,7 @@ class Task:
     classes: tuple[str, ...]
     bands: tuple[str, ...]
     head: Literal["segment", "detect"]
-    prepare: Callable[[Scene | Volume, Mapping[str, Any]], Prepared]
+    prepare: Callable[[Any, Mapping[str, Any]], Prepared]
     measure: Callable[[Any, Mapping[str, Assumption], Calibration, np.random.Generator], tuple[list[Measurement], Any]]
     write: Callable[[Seen, Path, str], list[Path]]
     formats: Mapping[str, Callable[[Path, Sequence[str]], list[Path]]]
@@ -262,7 +206,11 @@ class Task:
     recipes: Mapping[str, Any]
     models: Path
     looks: Callable[[Sequence[Floats]], dict[str, Any]] = lambda pictures: {}
+    takes: tuple[type, ...] = (Scene, Volume)
+    frame: Callable[[Detections], Mapping[str, Any]] | None = None
+    plain: Callable[[Source], bool] = lambda source: isinstance(source, Table)
     settings: Mapping[str, str] = field(default_factory=dict)
+    arranged: "Callable[[Mapping[str, str]], Task] | None" = None
     finish: Callable[[Path, Sequence[str], Mapping[str, str]], list[Section]] = lambda folder, stems, settings: []
     compare: Callable[[Path, Path, Path, Mapping[str, str], np.random.Generator], list[Section]] | None = None
     samples: Callable[..., list[Path]] | None = None
@@ -272,6 +220,7 @@ class Task:
     areas: tuple[int, ...] = (0, 20, 50, 100, 200, 400)
     errors: Callable[[Sequence[Any], Sequence[Any], str], Mapping[str, ErrorTable]] | None = None
     cards: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    check: Callable[[Mapping[str, str]], None] = lambda settings: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,13 @@ from outcrop.core.grid import Grid
 from outcrop.core.labelled import Labelled
 from outcrop.core.scene import Floats, scene_from_array
 from outcrop.core.task import Task
+from outcrop.engine.bands import asked
+from outcrop.engine.bands import of_run as of_recipe
 from outcrop.engine.decide import to_mask
 from outcrop.engine.evaluate import Evaluation, evaluate, write_evaluation
 from outcrop.engine.folds import assign
 from outcrop.engine.predict import ensemble_of, predict_small
-from outcrop.models.runtime import load
+from outcrop.models.runtime import load, read_card
 
 
 def assess(
@@ -37,7 +39,8 @@ def assess(
     """
     if (run is None) == (not models):
         raise UsageError("give either a training run (--run) or model files (--model) to judge")
-    labelled = task.examples(data)
+    told = asked(task, of_recipe(run) if run is not None else read_card(Path(models[0])).bands)
+    labelled = task.examples(data, **told)
     if run is not None:
         probabilities, folds = of_run(run, labelled, flips=flips)
     else:
@@ -81,10 +84,11 @@ def of_run(run: Path, labelled: Labelled, *, flips: bool) -> tuple[list[Floats],
     if not set(logits) <= set(labelled.ids):
         raise BadInput(f"{run} was trained on other pictures than these: give the same data folder")
     blank = np.zeros((), np.float32)
+    planes = len(next(iter(logits.values())))
     probabilities = [
         np.asarray(1 / (1 + np.exp(-logits[id])), np.float32)
         if id in logits
-        else np.broadcast_to(blank, (1, *mask.shape))
+        else np.broadcast_to(blank, (planes, *mask.shape))
         for id, mask in zip(labelled.ids, labelled.masks, strict=True)
     ]
     return probabilities, np.array([folds.get(id, -1) for id in labelled.ids], np.int64)

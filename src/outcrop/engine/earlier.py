@@ -11,7 +11,7 @@ import numpy as np
 from outcrop.core.errors import BadInput
 from outcrop.core.labelled import IGNORE
 from outcrop.core.scene import Floats, Scene, map_from_array
-from outcrop.core.task import Calibration, ErrorTable, ModelError, Prediction, ProbabilityVolume, Task
+from outcrop.core.task import Calibration, ErrorTable, ModelError, Prediction, ProbabilityVolume, Source, Task
 from outcrop.core.volume import Direction, Volume
 from outcrop.sources.open import open_source
 
@@ -75,7 +75,7 @@ def _calibration(data: Mapping[str, Any]) -> Calibration:
     return Calibration(**{**data, "threshold": tuple(data["threshold"]), "errors": errors})
 
 
-def as_prediction(source: Scene | Volume, path: Path, classes: tuple[str, ...]) -> Prediction:
+def as_prediction(source: Source, path: Path, classes: tuple[str, ...]) -> Prediction:
     """Values of a file taken as what a model saw.
 
     Probabilities lie in [0, 1]. In mask pictures 0 is background, k the k-th class, 255 no data; a picture
@@ -88,6 +88,8 @@ def as_prediction(source: Scene | Volume, path: Path, classes: tuple[str, ...]) 
     if isinstance(source, Volume):
         return _volume(source, path, classes)
     values = _grey(source, path)
+    if not isinstance(source, Scene):
+        raise BadInput(f"{path.name} is no picture: give a mask or a probability map")
     if path.stem.endswith(MASK):
         # A raster holds the class itself, a picture the class as a part of full scale; a raster is known by its path.
         index = values[0] if source.path else np.rint(values[0] * IGNORE)
@@ -101,13 +103,13 @@ def as_prediction(source: Scene | Volume, path: Path, classes: tuple[str, ...]) 
     return map_from_array(source, classes, np.asarray(values, np.float32))
 
 
-def _grey(source: Scene | Volume, path: Path) -> Floats:
+def _grey(source: Source, path: Path) -> Floats:
     """A picture's values, (1, rows, cols).
 
     Raises:
         BadInput: its bands differ.
     """
-    if isinstance(source, Volume):
+    if not isinstance(source, Scene):
         raise BadInput(f"{path.name} is no picture, and a mask picture is wanted: move it away or name it otherwise")
     values = source.read(source.grid.whole)
     if not all(np.array_equal(band, values[0], equal_nan=True) for band in values[1:]):

@@ -105,6 +105,8 @@ def serving(model: Model, task: Task) -> Model:
         "bands": (card.bands, task.bands),
         "thresholds": (card.calibration.threshold, task.classes),
     }
+    if len(task.bands) > 1:
+        del pairs["bands"]  # such rooms find the bands that a card names, see their ``prepare``
     for what, (has, wanted) in pairs.items():
         if len(has) != len(wanted):
             raise BadModel(

@@ -56,7 +56,7 @@ def stamp(path: Path, card: Card, graph: object) -> Path:
     if not isinstance(graph, onnx.ModelProto):
         raise TypeError(f"wanted an onnx.ModelProto, got {type(graph).__name__}")
     del graph.metadata_props[:]
-    for key, value in {"outcrop": card.to_json(), **card.deepness()}.items():
+    for key, value in {"outcrop": card.to_json(), **(card.deepness() if card.head == "segment" else {})}.items():
         entry = graph.metadata_props.add()
         entry.key, entry.value = key, value
     part = path.with_suffix(".part")

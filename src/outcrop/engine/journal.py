@@ -109,15 +109,16 @@ def stamps(paths: Sequence[Path]) -> str:
     return sha256(json.dumps(told).encode()).hexdigest()
 
 
-def file_sha256(path: Path) -> str:
-    """Fingerprint of a file, read in parts."""
+def file_sha256(*paths: Path) -> str:
+    """Fingerprint of a file, or of several one after the other, read in parts."""
     digest = sha256()
-    try:
-        with path.open("rb") as file:
-            while part := file.read(1 << 22):
-                digest.update(part)
-    except OSError as error:
-        raise BadInput(f"{path.name} cannot be read ({error.strerror}): check the file") from None
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                while part := file.read(1 << 22):
+                    digest.update(part)
+        except OSError as error:
+            raise BadInput(f"{path.name} cannot be read ({error.strerror}): check the file") from None
     return digest.hexdigest()
 
 

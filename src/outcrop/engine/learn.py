@@ -18,6 +18,7 @@ from outcrop.core.labelled import Labelled
 from outcrop.core.scene import Floats
 from outcrop.core.task import Task
 from outcrop.engine import augment
+from outcrop.engine.bands import asked, standardised
 from outcrop.engine.folds import assign
 from outcrop.engine.heldout import write_held_out
 from outcrop.engine.pseudo import label, read_pictures
@@ -72,7 +73,7 @@ def run_fold(
     where = folder / (f"fold-{fold}" if fold >= 0 else "all")
     names = [labelled.ids[i] for i in hold]
     content = record(recipe, labelled, fold=fold, classes=classes, train=len(train), held_out=names)
-    _check_same(where, content)
+    check_same(where, content)
     trainer = Trainer(recipe, labelled, train, hold, classes, where, start, fold + 1)
     trainer.resume()
     write_record(where, content)
@@ -84,7 +85,7 @@ def run_fold(
     return where
 
 
-def _check_same(where: Path, content: dict[str, Any]) -> None:
+def check_same(where: Path, content: dict[str, Any]) -> None:
     """Refuse to go on with a run whose record tells of another recipe or other pictures."""
     if not (where / "checkpoint.pt").exists() or not (where / "record.json").exists():
         return
@@ -129,14 +130,18 @@ def train(
     if out.exists() and any(out.iterdir()) and not resume:
         raise OutputExists(f"{out} already holds files: go on with --resume, or give another --out")
     torch.set_num_threads(threads or torch.get_num_threads())
-    labelled = task.examples(data, training=True)
+    told = asked(task, chosen.bands)
+    labelled = task.examples(data, training=True, **told)
+    chosen = standardised(chosen, labelled)
     for folder in also:
-        labelled = labelled.plus(task.examples(folder, company=True, training=True))
+        labelled = labelled.plus(task.examples(folder, company=True, training=True, **told))
     write_record(out, record(chosen, labelled, task=task.name, classes=list(task.classes), settings=settings or {}))
     for fold in range(chosen.fold_count) if folds is None else folds:
         known = labelled
         if pseudo is not None and teacher is not None:
-            known = labelled.plus(_pseudo_labels(chosen, pseudo, _weights(teacher, fold), len(task.classes), fold))
+            bands = labelled.images[0].shape[0]
+            sure = _pseudo_labels(chosen, pseudo, _weights(teacher, fold), len(task.classes), fold, bands)
+            known = labelled.plus(sure)
         run_fold(
             chosen, known, out, fold, len(task.classes), start=_weights(start, fold) if start else None,
             report=lambda epoch, fold=fold: _tell(out, fold, epoch, chosen.epochs, report),  # type: ignore[misc]
@@ -184,9 +189,14 @@ def network_of(run: Path, fold: int, bands: int) -> tuple[Net, Recipe]:
     return net.eval(), recipe
 
 
-def _pseudo_labels(recipe: Recipe, pictures: Path, weights: Path, classes: int, fold: int) -> Labelled:
+def _pseudo_labels(recipe: Recipe, pictures: Path, weights: Path, classes: int, fold: int, bands: int) -> Labelled:
     """Unlabelled pictures that the fold's own teacher is sure of."""
     ids, images = read_pictures(pictures)
+    if bands != images[0].shape[0]:
+        raise UsageError(
+            f"--pseudo takes grey pictures, and the network sees {bands} bands: see scenes with `outcrop predict`, cut "
+            "pictures from what it found with `outcrop samples`, and give them with --also"
+        )
     net, taught = network_of(weights.parent.parent, fold, images[0].shape[0])
     blank = Labelled(
         ids=ids, images=images, masks=tuple(np.zeros(i.shape[1:], np.uint8) for i in images), groups=ids,

@@ -13,6 +13,7 @@ from outcrop.core.errors import BadModel, UsageError
 from outcrop.core.grid import Window
 from outcrop.core.scene import Floats, ProbabilityMap, Scene
 from outcrop.engine.canvas import Canvas
+from outcrop.models.card import Card
 from outcrop.models.runtime import Model
 
 BATCH_PIXELS = 8 * 128 * 128
@@ -49,6 +50,11 @@ class Ensemble:
             raise BadModel(
                 f"the models given ({names}) differ in task, classes, bands or chip: name models of one kind"
             )
+
+    @property
+    def card(self) -> Card:
+        """The first model's card speaks for all."""
+        return self.models[0].card
 
     @property
     def classes(self) -> tuple[str, ...]:

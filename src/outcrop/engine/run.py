@@ -4,24 +4,28 @@ A bad input is named and passed over; the others are done. What is finished is i
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from outcrop.core.errors import BadModel, NothingToSee, OutcropError, UsageError, WrongUnit
-from outcrop.core.estimate import Assumption
+from outcrop.core.errors import BadModel, NothingToSee, OutcropError, UnknownFormat, UsageError, WrongUnit
+from outcrop.core.film import Film
 from outcrop.core.scene import Floats, Scene, map_from_array
-from outcrop.core.task import Calibration, Prediction, Prepared, Seen, Task
+from outcrop.core.table import Table
+from outcrop.core.task import Calibration, Prediction, Prepared, Seen, Source
 from outcrop.core.volume import Volume
+from outcrop.engine.bands import looks_of
 from outcrop.engine.earlier import as_prediction, earlier_calibration, earlier_files, plain_stem
 from outcrop.engine.ensembles import Ensembles, shipped
 from outcrop.engine.journal import Journal, as_record, file_sha256, stamps
 from outcrop.engine.kept import keep, rounded
 from outcrop.engine.predict import Ensemble, context_notes, predict, predict_small
+from outcrop.engine.request import KINDS, Request
+from outcrop.engine.spot import Spotter, Spotters
 from outcrop.engine.volume import predict_volume
-from outcrop.sources.open import Options, find, open_source
+from outcrop.sources.open import find, open_source
 
 __all__ = ["Progress", "Request", "Run", "shipped", "stems_of"]
 
@@ -44,47 +48,14 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the user asked for.
-
-    Attributes:
-        models: files, or names of shipped sets; empty takes the shipped set that fits each input.
-        assume: assumptions replaced, by name.
-        threshold: probability that makes a pixel count, in place of the card's.
-        formats: extra files for the whole run, e.g. ("kaggle",).
-        seed: of the Monte Carlo draws.
-        from_predictions: the inputs are probabilities or masks themselves.
-        settings: what the room is asked to do with the whole run, by name; see ``Task.settings``.
-        no_area: see scenes that have no map projection too, where the room measures on the map.
-    """
-
-    task: Task
-    inputs: tuple[Path, ...]
-    out: Path
-    models: tuple[str, ...] = ()
-    assume: Mapping[str, Assumption] = field(default_factory=dict)
-    threshold: float | None = None
-    flips: str = "alternate"
-    engine: str = "auto"
-    formats: tuple[str, ...] = ()
-    options: Options = field(default_factory=Options)
-    overwrite: bool = False
-    resume: bool = False
-    seed: int = 0
-    from_predictions: bool = False
-    settings: Mapping[str, str] = field(default_factory=dict)
-    no_area: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Opened:
     """An input ready to be seen."""
 
     path: Path
     stem: str
-    source: Scene | Volume
+    source: Source
     prepared: Prepared
-    ensemble: Ensemble | None
+    ensemble: Ensemble | Spotter | None
 
 
 class Run:
@@ -92,14 +63,15 @@ class Run:
 
     def __init__(self, request: Request, progress: Progress = lambda name, share: None) -> None:
         self.request, self.progress = request, progress
-        self.ensembles = Ensembles(
+        eyes = {"segment": Ensembles, "detect": Spotters}[request.task.head]
+        self.ensembles = eyes(
             request.task,
             request.models,
             engine=request.engine,
             flips=request.flips,
             needed=not request.from_predictions,
         )
-        self.paths = find(request.inputs)
+        self.paths = find(request.inputs, request.task.takes)
         if request.from_predictions:
             self.paths = earlier_files(self.paths, request.inputs)
         unknown = [name for name in request.formats if name not in request.task.formats]
@@ -108,6 +80,7 @@ class Run:
         if foreign := [name for name in request.settings if name not in request.task.settings]:
             known = ", ".join(request.task.settings) or "none"
             raise UsageError(f"the room {request.task.name} takes no setting {foreign[0]!r}: it knows {known}")
+        request.task.check(request.settings)
         self.given = {**request.task.assumptions, **request.assume}
         strange = [name for name in request.assume if name not in request.task.assumptions]
         if strange:
@@ -117,7 +90,7 @@ class Run:
             raise UsageError(
                 f"{mine[0]} lies in the folder for the results, which could replace it: give another --out"
             )
-        self.stems = stems_of(self.paths)
+        self.stems = stems_of(self.paths, {path: one.name for path, one in request.options.stacks.items()})
         self.journal = Journal(request.out, self._identity(), overwrite=request.overwrite, resume=request.resume)
 
     def _identity(self) -> dict[str, Any]:
@@ -126,7 +99,7 @@ class Run:
 
         r = self.request
         return {
-            "outcrop": __version__, "task": r.task.name, "inputs": stamps(self.paths),
+            "outcrop": __version__, "task": r.task.name, "inputs": stamps([f for path in self.paths for f in r.options.files(path)]),
             "models": {name: stamps(paths) for name, paths in self.ensembles.sets.items()},
             "threshold": r.threshold, "flips": r.flips, "engine": r.engine, "formats": r.formats, "seed": r.seed,
             "assume": {name: [a.low, a.best, a.high] for name, a in r.assume.items()}, "options": repr(r.options),
@@ -144,7 +117,7 @@ class Run:
             opened = self._open(path)
             if opened is None:
                 continue
-            picture = opened.ensemble is not None and isinstance(opened.source, Scene)
+            picture = isinstance(opened.ensemble, Ensemble) and isinstance(opened.source, Scene)
             size = int(np.prod(opened.source.grid.shape)) if isinstance(opened.source, Scene) else 0
             small = picture and size <= SMALL
             another = bool(waiting) and waiting[0].ensemble is not opened.ensemble
@@ -163,10 +136,13 @@ class Run:
         source = self._tried(path, lambda: self._placed(path, open_source(path, self.request.options)))
         if source is None:
             return None
-        if self.request.from_predictions:
+        ensemble = None
+        prepared: Prepared | None
+        if self.request.task.plain(source):
+            prepared = Prepared(source=source, notes=source.notes)
+        elif self.request.from_predictions:
             notes = (*source.notes, *(() if source.is_line else (ONE_VIEW,))) if isinstance(source, Volume) else ()
-            prepared: Prepared | None = Prepared(source=source, notes=notes)
-            ensemble = None
+            prepared = Prepared(source=source, notes=notes)
         else:
             ensemble = self.ensembles.fitting(source)
             prepared = self._tried(path, lambda: self._prepared(path, source, ensemble))
@@ -174,8 +150,12 @@ class Run:
             return None
         return _Opened(path=path, stem=self.stems[path], source=source, prepared=prepared, ensemble=ensemble)
 
-    def _placed(self, path: Path, source: Scene | Volume) -> Scene | Volume:
-        """The source, unless the room measures on the map and this one does not know its place there."""
+    def _placed(self, path: Path, source: Source) -> Source:
+        """The source, unless the room does not take its kind, or measures on the map and does not find it there."""
+        takes = self.request.task.takes
+        if not isinstance(source, takes):
+            kind, wanted = KINDS[type(source)], ", ".join(KINDS[one] for one in takes)
+            raise UnknownFormat(f"{path.name}: the room {self.request.task.name} takes no {kind}; give it {wanted}")
         lost = isinstance(source, Scene) and source.grid.crs is None
         if lost and self.request.task.on_map and not self.request.no_area:
             raise WrongUnit(
@@ -184,12 +164,12 @@ class Run:
             )
         return source
 
-    def _prepared(self, path: Path, source: Scene | Volume, ensemble: Ensemble) -> Prepared:
+    def _prepared(self, path: Path, source: Source, ensemble: Ensemble | Spotter) -> Prepared:
         """A source as the network wants it; one with nothing in it is refused, but for a picture of a whole format."""
-        prepared = self.request.task.prepare(source, ensemble.models[0].card.training.get("looks", {}))
+        prepared = self.request.task.prepare(source, looks_of(self.request.task, ensemble.card))
         if prepared.blank and not (self.request.formats and isinstance(source, Scene)):
             raise NothingToSee(f"{path.name} holds one value everywhere or none at all: give one with something in it")
-        if isinstance(prepared.source, Scene):
+        if isinstance(prepared.source, Scene) and isinstance(ensemble, Ensemble):
             return replace(prepared, notes=(*prepared.notes, *context_notes(prepared.source, ensemble)))
         return prepared
 
@@ -209,7 +189,7 @@ class Run:
 
     def _pictures(self, waiting: list[_Opened]) -> None:
         """See a group of small pictures together, then measure and write each."""
-        if not waiting or waiting[0].ensemble is None:
+        if not waiting:
             return
         scenes = [o.prepared.source for o in waiting]
         seen: Iterator[tuple[Scene, Floats]] = predict_small(scenes, waiting[0].ensemble)  # type: ignore[arg-type]
@@ -222,16 +202,31 @@ class Run:
 
     def _large(self, opened: _Opened) -> Prediction:
         """See one volume, one picture too large to share a batch, or take an earlier prediction."""
-        source = opened.prepared.source
-        if opened.ensemble is None:
+        source, ensemble = opened.prepared.source, opened.ensemble
+        if isinstance(source, Table) or (isinstance(source, Scene) and self.request.task.plain(source)):
+            return source
+        if isinstance(source, Film):
+            if not isinstance(ensemble, Spotter):
+                raise UnknownFormat(f"{opened.path.name} is a film, and measuring it needs the models: predict it")
+            from outcrop.engine.filmed import watched
+
+            return watched(
+                source, ensemble, self.request.task, self.request.out / f"{opened.stem}.film", threshold=self.request.threshold,
+                on_progress=lambda step: self.progress(opened.path.name, 0.0),
+            )  # fmt: skip
+        if ensemble is None:
             return as_prediction(source, opened.path, self.request.task.classes)
+        if isinstance(ensemble, Spotter) and isinstance(source, Scene):
+            return ensemble.spot(source, self.request.threshold)
+        if isinstance(ensemble, Spotter):
+            raise UnknownFormat(f"{opened.path.name}: things are looked for in pictures and films: give one of these")
         if isinstance(source, Volume):
             return predict_volume(
-                source, opened.ensemble, self.journal.folder / opened.stem,
+                source, ensemble, self.journal.folder / opened.stem,
                 lambda done, total: self.progress(opened.path.name, 0.9 * done / total),
             )  # fmt: skip
         return keep(
-            predict(source, opened.ensemble), self.journal.folder / f"{opened.stem}.map",
+            predict(source, ensemble), self.journal.folder / f"{opened.stem}.map",
             lambda done, rows: self.progress(opened.path.name, 0.9 * done / rows), self.request.task.levels,
         )  # fmt: skip
 
@@ -246,7 +241,7 @@ class Run:
         task = self.request.task
         notes = list(opened.prepared.notes)
         if opened.ensemble:
-            calibration = opened.ensemble.models[0].card.calibration
+            calibration = opened.ensemble.card.calibration
         else:
             calibration, more = earlier_calibration(opened.path, task) or self._trusted()
             notes += more
@@ -256,7 +251,7 @@ class Run:
         measurements, found = task.measure(prediction, self.given, calibration, rng)
         seen = Seen(
             source=opened.source, prepared=opened.prepared, prediction=prediction, measurements=measurements,
-            calibration=calibration, found=found,
+            calibration=calibration, found=found, path=opened.path,
             models={m.path.name: m.sha256 for m in opened.ensemble.models} if opened.ensemble else {},
         )  # fmt: skip
         files = task.write(seen, self.request.out, opened.stem)
@@ -266,7 +261,7 @@ class Run:
             {
                 "input": str(opened.path),
                 "stem": opened.stem,
-                "sha256": file_sha256(opened.path),
+                "sha256": file_sha256(*self.request.options.files(opened.path)),
                 "models": [m.path.name for m in opened.ensemble.models] if opened.ensemble else [],
                 "notes": notes,
                 "files": [str(f.relative_to(self.request.out)) for f in files],
@@ -276,13 +271,17 @@ class Run:
         self.progress(opened.path.name, 1.0)
 
 
-def stems_of(paths: Sequence[Path]) -> dict[Path, str]:
-    """Output stem of every input; inputs of one name get a number behind it, so that none overwrites another."""
+def stems_of(paths: Sequence[Path], names: Mapping[Path, str] | None = None) -> dict[Path, str]:
+    """Output stem of every input; inputs of one name get a number behind it, so that none overwrites another.
+
+    Args:
+        names: of inputs that are not called after their file.
+    """
     stems: dict[Path, str] = {}
     taken: set[str] = set()
     counts: dict[str, int] = {}
     for path in paths:
-        plain = stem = plain_stem(path)
+        plain = stem = (names or {}).get(path) or plain_stem(path)
         while stem.casefold() in taken:  # not every file system tells A from a
             counts[plain] = counts.get(plain, 1) + 1
             stem = f"{plain}-{counts[plain]}"

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from outcrop.core.errors import BadInput
 from outcrop.core.scene import Scene
 from outcrop.core.task import Calibration, ErrorTable, Example, ModelError, Prediction, Task
+from outcrop.core.volume import Volume
 from outcrop.engine.predict import Ensemble, predict
 from outcrop.engine.volume import predict_volume
 
@@ -36,7 +38,11 @@ class Check:
 def seen(example: Example, task: Task, ensemble: Ensemble, folder: Path) -> Prediction:
     """What the models see in a drawn example."""
     source = task.prepare(example.source, {}).source
-    return predict(source, ensemble) if isinstance(source, Scene) else predict_volume(source, ensemble, folder)
+    if isinstance(source, Volume):
+        return predict_volume(source, ensemble, folder)
+    if isinstance(source, Scene):
+        return predict(source, ensemble)
+    raise BadInput(f"{source.id} is neither a scene nor a volume: a drawn example of {task.name} is wanted")
 
 
 def checks(

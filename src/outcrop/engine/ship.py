@@ -68,7 +68,7 @@ def card_of(
     }  # fmt: skip
     looks = task.looks([image[0] for image in labelled.images[:: max(len(labelled) // 1500, 1)]])
     return Card(
-        name=name or recipe.name, task=task.name, classes=task.classes, bands=task.bands, chip=recipe.chip,
+        name=name or recipe.name, task=task.name, classes=task.classes, bands=recipe.bands or task.bands, chip=recipe.chip,
         multiple=0 if exact else 32, overlap=(recipe.window or recipe.chip) // 4, window=recipe.window, sides=recipe.sides,
         calibration=found.calibration(known),
         temperature=float(found.trust.temperature.scale), context=recipe.depth,

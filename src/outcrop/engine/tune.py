@@ -16,6 +16,7 @@ import numpy as np
 from outcrop.core.errors import DamagedFile, MissingExtra, OutputExists, UsageError
 from outcrop.core.labelled import Labelled
 from outcrop.core.task import Task
+from outcrop.engine.bands import asked, standardised
 from outcrop.engine.folds import assign
 from outcrop.engine.learn import _recipe
 from outcrop.engine.train import Epoch, Trainer, fingerprint, record, write_record
@@ -78,7 +79,8 @@ def tune(
     if out.exists() and any(out.iterdir()) and not (out / "study.log").exists():
         raise OutputExists(f"{out} holds other files and no search to go on with: give another --out")
     _need_optuna()
-    labelled = task.examples(data, training=True)
+    labelled = task.examples(data, training=True, **asked(task, base.bands))
+    base = standardised(base, labelled)
     place = assign(labelled, base.folds, base.fold_count, base.seed)
     if fold not in place or fold < 0:
         raise UsageError(f"no picture lies in fold {fold}: choose 0 to {place.max()}")

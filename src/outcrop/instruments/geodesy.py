@@ -35,6 +35,8 @@ MOST_PIECES = 80_000
 POLAR = 85.0
 """Latitude beyond which rings are measured by geodesics, in degrees."""
 
+WAY_OUT = "write the file with one, or leave areas out with --no-area"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ellipsoid:
@@ -83,24 +85,17 @@ def _crs(crs: str) -> "CRS":
 @lru_cache(maxsize=32)
 def _ellipsoid(crs: str | None) -> _Ellipsoid:
     if crs is None:
-        raise WrongUnit(
-            "the grid has no map projection, which areas in m² need: "
-            "give one with --crs, or leave areas out with --no-area"
-        )
+        raise WrongUnit(f"the grid has no map projection, which areas in m² need: {WAY_OUT}")
     from pyproj import CRS, Transformer
 
     projection = _crs(crs)
     geod = projection.get_geod()
     if geod is None or projection.is_geocentric or not (projection.is_geographic or projection.is_projected):
-        raise WrongUnit(
-            f"{projection.name} is not a map projection on an ellipsoid, which areas in m² need: "
-            "give another with --crs, or leave areas out with --no-area"
-        )
+        raise WrongUnit(f"{projection.name} is no map projection on an ellipsoid, which areas in m² need: {WAY_OUT}")
     # The same ellipsoid without a datum: degrees from Greenwich, and never a shift between datums.
     bare = CRS.from_proj4(f"+proj=longlat +a={geod.a!r} +b={geod.b!r} +no_defs")
-    e = float(geod.es) ** 0.5
+    to_geographic, e = Transformer.from_crs(projection.to_2d(), bare, always_xy=True), float(geod.es) ** 0.5
     radius = geod.a * float(np.sqrt(_q(np.ones(1), e)[0] / 2))
-    to_geographic = Transformer.from_crs(projection.to_2d(), bare, always_xy=True)
     return _Ellipsoid(to_geographic=to_geographic, geod=geod, authalic_radius=radius, eccentricity=e)
 
 
@@ -115,11 +110,16 @@ def moved(points: NDArray[Any], crs: str, target: str) -> Numbers:
     Raises:
         BadInput: a projection is unknown, or a point lies where one is not defined.
     """
-    here, there = _crs(crs), _crs(target)
+    return _finite(np.stack(_change(crs, target).transform(*np.asarray(points, float).T), axis=1), crs)
+
+
+@lru_cache(maxsize=32)
+def _change(crs: str, target: str) -> "Transformer":
+    """From one projection to another, kept: it is costly to make."""
+    here, there = _crs(crs).to_2d(), _crs(target).to_2d()
     from pyproj import Transformer
 
-    change = Transformer.from_crs(here.to_2d(), there.to_2d(), always_xy=True)
-    return _finite(np.stack(change.transform(*np.asarray(points, float).T), axis=1), crs)
+    return Transformer.from_crs(here, there, always_xy=True)
 
 
 def projjson(crs: str) -> dict[str, Any]:

@@ -8,15 +8,14 @@ step, at last as the staircase itself: then its area is exact.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.core.errors import MissingExtra, UsageError
 from outcrop.instruments.outline_arcs import Arcs, Lines, Points, arcs
-from outcrop.instruments.outline_rings import Ints
-from outcrop.instruments.outlines import Outline
+from outcrop.instruments.outline_rings import Ints, Part
 
 Parts = tuple[tuple[Points, tuple[Points, ...]], ...]
 """Pieces of one deposit: exterior and holes, closed rings (n, 2) of (col, row)."""
@@ -28,11 +27,27 @@ MOST_CHANGE = 0.01
 """Share of its area by which a deposit may change."""
 
 
-def simplify(deposits: Sequence[Outline], tolerance: float = 0.75, *, most_change: float = MOST_CHANGE) -> list[Parts]:
+class Traced(Protocol):
+    """What is asked of a deposit, e.g. of an ``Outline``: its class, parts in pixel corners, and number of pixels."""
+
+    @property
+    def class_index(self) -> int:
+        """Mask value of its class."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """As in ``Outline``."""
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+
+
+def simplify(deposits: Sequence[Traced], tolerance: float = 0.75, *, most_change: float = MOST_CHANGE) -> list[Parts]:
     """Outlines of all deposits of a raster with fewer points, in pixel corners, in the same order.
 
     The result is valid (OGC simple features), deposits do not overlap, neighbours share their border point by point,
-    exteriors and holes run as in ``Outline``.
+    exteriors and holes run as in ``outlines.Outline``.
 
     Args:
         deposits: of one raster.
@@ -107,7 +122,7 @@ class _Frame:
     exact: Points
 
     @classmethod
-    def of(cls, deposits: Sequence[Outline]) -> "_Frame":
+    def of(cls, deposits: Sequence[Traced]) -> "_Frame":
         """The arcs of all deposits."""
         pieces = [(number, part) for number, deposit in enumerate(deposits) for part in deposit.parts]
         found = [

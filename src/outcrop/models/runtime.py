@@ -93,7 +93,7 @@ def threads() -> int:
     )
 
 
-def _onnx_session(path: Path, *, quick: bool = False) -> Any:
+def onnx_session(path: Path, *, quick: bool = False) -> Any:
     """An onnxruntime session on the CPU; a quick one is loaded to be asked, not to run."""
     import onnxruntime
 
@@ -119,10 +119,11 @@ def read_card(path: Path) -> Card:
     """
     if not path.is_file():
         raise UnknownModel(f"no model file {path}: `outcrop models` lists the shipped ones")
-    return _card(_onnx_session(path, quick=True), path)
+    return card_of_session(onnx_session(path, quick=True), path)
 
 
-def _card(session: Any, path: Path) -> Card:
+def card_of_session(session: Any, path: Path) -> Card:
+    """The card inside a loaded graph; raises BadModel where there is none."""
     metadata = session.get_modelmeta().custom_metadata_map
     if "outcrop" not in metadata:
         raise BadModel(
@@ -148,8 +149,8 @@ def load(path: Path, *, engine: str = "onnxruntime") -> Model:
         raise UsageError(f"no engine {engine!r}: choose auto, onnxruntime or openvino")
     if not path.is_file():
         raise UnknownModel(f"no model file {path}: `outcrop models` lists the shipped ones")
-    session = _onnx_session(path)
-    card = _card(session, path)
+    session = onnx_session(path)
+    card = card_of_session(session, path)
     run = _run_onnx(session)
     if engine == "openvino":
         run = _openvino(path, card, run, required=True)

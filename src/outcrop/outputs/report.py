@@ -20,9 +20,9 @@ SHOWN_SIDE = 900
 """Longest side of a picture in the report, pixels; smaller ones are enlarged by whole factors up to about 400."""
 
 
-def number(value: float) -> str:
-    """Four significant digits, with thousands in groups: 1234567 → 1 235 000; 0.01234 → 0.01234."""
-    if isnan(value):
+def number(value: float | None) -> str:
+    """Four significant digits, with thousands in groups: 1234567 → 1 235 000; 0.01234 → 0.01234; a dash for nothing."""
+    if value is None or isnan(value):
         return "–"
     if value and not 1e-3 <= abs(value) < 1e7:
         return f"{value:.3e}"

@@ -47,6 +47,7 @@ DEPOSITS: Columns = MappingProxyType(
         "scene": str,
         "acquired": datetime,
         "model_sha256": str,
+        "duplicate_of": int,
     }
 )
 """Columns of a layer of deposits."""
@@ -167,18 +168,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _wkb(parts: Parts) -> bytes:
-    """A multipolygon in well-known binary, little-endian; exteriors counter-clockwise, holes clockwise."""
-    found = [pack("<BII", 1, 6, len(parts))]
-    for exterior, holes in parts:
-        found.append(pack("<BII", 1, 3, 1 + len(holes)))
-        for ring, left in chain([(exterior, True)], ((hole, False) for hole in holes)):
-            points = np.ascontiguousarray(ring, "<f8")
-            # Seen from the ring's own start, so that large coordinates cost no digits.
-            x, y = (points - points[0]).T
-            turned = (float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) > 0) != left
-            found += [pack("<I", len(points)), (points[::-1] if turned else points).tobytes()]
+def polygon_wkb(exterior: NDArray[Any], holes: Sequence[NDArray[Any]]) -> bytes:
+    """A polygon in well-known binary, little-endian; exterior counter-clockwise, holes clockwise, whatever they were."""
+    found = [pack("<BII", 1, 3, 1 + len(holes))]
+    for ring, left in chain([(exterior, True)], ((hole, False) for hole in holes)):
+        points = np.ascontiguousarray(ring, "<f8")
+        # Seen from the ring's own start, so that large coordinates cost no digits.
+        x, y = (points - points[0]).T
+        turned = (float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) > 0) != left
+        found += [pack("<I", len(points)), (points[::-1] if turned else points).tobytes()]
     return b"".join(found)
+
+
+def _wkb(parts: Parts) -> bytes:
+    """A multipolygon in well-known binary."""
+    return pack("<BII", 1, 6, len(parts)) + b"".join(polygon_wkb(exterior, holes) for exterior, holes in parts)
 
 
 def _pyogrio() -> Any:
@@ -238,7 +242,7 @@ def _geojson(draft: Path, batches: Iterable[_Batch], layer: _Layer, path: Path) 
     if layer.crs is None:
         raise NoGeometry(
             f"{path.name} holds longitudes and latitudes, but the scene has no map projection: "
-            "give one with --crs, or write a GeoPackage"
+            "write it with one, or ask for a GeoPackage"
         )
     _ogr(draft, _whole(batches), layer, "GeoJSON", layer_options={"RFC7946": "YES", "COORDINATE_PRECISION": "7"})
 

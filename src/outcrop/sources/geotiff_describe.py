@@ -208,7 +208,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _key(name: str) -> str:
+def band_key(name: str) -> str:
     """Names that mean the same band have the same key: B4, b04, "B 04"."""
     plain = re.sub(r"[\s_-]", "", name).casefold()
     return re.sub(r"^(b|band)0+(?=\d)", r"\1", plain)
@@ -223,11 +223,11 @@ def choose_bands(asked: Sequence[str], names: Sequence[str], what: str) -> list[
     >>> choose_bands(["B4", "1"], ["B02", "B03", "B04"], "scene.tif")
     [2, 0]
     """
-    keys = [_key(name) for name in names]
+    keys = [band_key(name) for name in names]
     there = ", ".join(f"{i + 1} {name}" for i, name in enumerate(names))
     positions = []
     for text in asked:
-        fitting = [i for i, key in enumerate(keys) if key == _key(text)]
+        fitting = [i for i, key in enumerate(keys) if key == band_key(text)]
         if len(fitting) > 1:
             raise UsageError(f"{what} has several bands {text}: ask by number, of {there}")
         number = int(text) if text.strip().isdecimal() else 0

@@ -35,6 +35,9 @@ CLOUDY_BITS = 1 << 10 | 1 << 11
 CLOUD_ASSETS = ("scl", "qa60")
 """Assets that tell clouds, best first."""
 
+REMOTE = ("http:", "https:", "s3:", "gs:")
+"""How addresses begin that are no files of this machine."""
+
 NAMES = {
     "blue": ("blue", "b02", "b2"),
     "green": ("green", "b03", "b3"),
@@ -73,6 +76,10 @@ class Look:
         found = next((self.assets[word] for word in words if word in self.assets), None)
         if found is None:
             raise UsageError(f"{self.id} has no band {band}: choose among {', '.join(sorted(self.assets))}")
+        if str(found).startswith(REMOTE):
+            raise UsageError(
+                f"{self.id} keeps its band {band} at {found.as_posix()}: fetch the products to the disk first"
+            )
         return found
 
 

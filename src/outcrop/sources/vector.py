@@ -1,7 +1,7 @@
-"""Polygons in: from any vector file that GDAL reads, burnt onto a grid; needs the extra "geo"."""
+"""Polygons and points in: from any vector file that GDAL reads; polygons burnt onto a grid; needs the extra "geo"."""
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,3 +107,67 @@ def burn(polygons: Sequence[Polygon], grid: Grid) -> NDArray[np.uint8]:
 
 def _closed(ring: Ring) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in (*ring, ring[0])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointLayer:
+    """The first layer of a vector file, one point for every row.
+
+    Attributes:
+        crs: EPSG code or WKT, "" where the file does not say it.
+        header: names of all columns.
+        rows: of each row the cells of the wanted columns.
+        points: (x, y) of every row, None where it has no geometry.
+        outlines: rows have outlines, of which each point is one inside.
+        layer, layers: its name, and how many layers with geometries the file has.
+    """
+
+    crs: str
+    header: tuple[str, ...]
+    rows: tuple[dict[str, Any], ...]
+    points: tuple[tuple[float, float] | None, ...]
+    outlines: bool
+    layer: str
+    layers: int
+
+
+def read_points(path: Path, wanted: Callable[[str], bool] = lambda name: True) -> PointLayer:
+    """Points of a vector file; other geometries stand for one point inside each.
+
+    Args:
+        wanted: column name → whether its cells are read; the others never enter the program.
+
+    Raises:
+        DamagedFile: GDAL cannot read the file.
+        NoGeometry: it has no layer with geometries.
+        MissingExtra: pyogrio or shapely is not installed.
+    """
+    pyogrio, shapely = _library("pyogrio", f"it reads {path.name}"), _library("shapely", f"it reads {path.name}")
+    try:
+        layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
+        if not layers:
+            raise NoGeometry(f"{path.name} has no layer with geometries: export it as CSV with lon and lat")
+        header = tuple(str(name) for name in pyogrio.read_info(path, layer=layers[0])["fields"])
+        about, _, stored, fields = pyogrio.raw.read(
+            path, layer=layers[0], columns=[name for name in header if wanted(name)], force_2d=True
+        )
+    except pyogrio.errors.DataSourceError:
+        raise DamagedFile(f"{path.name} is no readable vector file: export it again") from None
+    shapes = shapely.from_wkb(stored)
+    columns = [field.tolist() for field in fields]
+    cells = zip(*columns, strict=True) if columns else [()] * len(shapes)
+    names = [str(name) for name in about["fields"]]
+    return PointLayer(
+        crs=str(about["crs"] or ""),
+        header=header,
+        rows=tuple(dict(zip(names, row, strict=True)) for row in cells),
+        points=tuple(_point(shapely.point_on_surface(shape)) for shape in shapes),
+        outlines=any(shape is not None and shape.geom_type != "Point" for shape in shapes),
+        layer=layers[0],
+        layers=len(layers),
+    )
+
+
+def _point(shape: Any) -> tuple[float, float] | None:
+    """x and y of a point geometry; None without one."""
+    return None if shape is None or shape.is_empty else (float(shape.x), float(shape.y))

@@ -138,6 +138,17 @@ def test_distances_are_those_of_the_globe() -> None:
     assert distance(0, 0, np.array([90.0]), np.array([0.0]))[0] == pytest.approx(6_371_009 * np.pi / 2)
 
 
+def test_one_region_is_held_out_at_a_time_where_the_table_names_regions(folder: Path) -> None:
+    from outcrop.engine.folds import assign
+
+    table = "id,fold,cluster,region\na,0,x,south\nb,1,y,north\nc,2,z,south\n"
+    (folder.parent / "folds.csv").write_text(table)
+    found = examples(folder)
+    assert found.groups == ("region-south", "region-north", "region-south")
+    place = assign(found, "grouped", 2)
+    assert place[0] == place[2] != place[1]
+
+
 def test_chains_of_neighbours_are_one_cluster() -> None:
     assert clusters([0, 0.2, 0.4, 3], [0, 0, 0, 0]).tolist() == [0, 0, 0, 1]
 

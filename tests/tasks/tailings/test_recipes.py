@@ -3,7 +3,7 @@
 import pytest
 
 from outcrop.models.recipe import Recipe
-from outcrop.tasks.tailings.draw import BANDS as TASK_BANDS
+from outcrop.tasks.tailings.drawn.scene import BANDS as TASK_BANDS
 from outcrop.tasks.tailings.recipes import RECIPES, SEED_UNET, TAILINGS
 
 every = pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))

@@ -11,7 +11,7 @@ import pytest
 from affine import Affine
 
 import outcrop
-from outcrop.core.errors import BadInput, OutputExists, UsageError
+from outcrop.core.errors import BadInput, OutcropError, OutputExists, UsageError
 from outcrop.core.grid import Axis, Grid
 from outcrop.core.scene import Floats, scene_from_array
 from outcrop.engine import ensembles
@@ -72,7 +72,7 @@ def register(path: Path, entries: list[tuple[str, float, float, float]]) -> Path
     return path
 
 
-def run(scene: Path, out: Path, model: Path, **settings: Any) -> Any:
+def run(scene: Path | list[Path], out: Path, model: Path, **settings: Any) -> Any:
     return outcrop.predict("tailings", scene, out, models=[model], **settings)
 
 
@@ -168,3 +168,96 @@ def test_samples_are_cut_from_a_scene_and_the_deposits_of_a_run(bright: Path, tm
     assert all((mask == 1).any() for mask in found.masks)
     with pytest.raises(UsageError, match="cuts no samples"):
         samples("salt", tmp_path / "out" / "deposits.gpkg", scene, tmp_path / "more")
+
+
+def layer(folder: Path) -> dict[str, Any]:
+    """Columns and shapes of the layer of a run."""
+    pyogrio, shapely = pytest.importorskip("pyogrio"), pytest.importorskip("shapely")
+    meta, _, shapes, values = pyogrio.raw.read(folder / "deposits.gpkg")
+    return {**dict(zip(meta["fields"].tolist(), values, strict=True)), "shape": shapely.from_wkb(shapes)}
+
+
+def test_a_register_that_cannot_be_read_is_refused_before_anything_is_seen(bright: Path, tmp_path: Path) -> None:
+    scene = country(tmp_path / "a.tif", {(10, 10): 30})
+    swapped = tmp_path / "dams.csv"
+    swapped.write_text("id,lat,lon\na,-43.9,-120\nb,-44,-121\nc,-44,-122\n")
+    for settings, words in (
+        ({"registry": str(tmp_path / "none.csv")}, "no register at"),
+        ({"registry": str(scene)}, "neither a CSV"),
+        ({"registry": str(swapped), "preset": "sigbm"}, "has no column"),
+        ({"preset": "sigbm"}, "name one with --registry"),
+        ({"simplify": "wide"}, "no length in metres"),
+        ({"simplify": "0"}, "no length in metres"),
+    ):
+        with pytest.raises(OutcropError, match=words):
+            run(scene, tmp_path / "out", bright, settings=settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_simplified_outlines_have_fewer_points_and_the_area_of_the_mask(bright: Path, tmp_path: Path) -> None:
+    row, col = np.mgrid[:100, :120]
+    disc = np.hypot(row - 50, (col - 60) * 0.7) < 32
+    values = np.where(disc, np.float32(0.25), np.float32(0.06))[None].repeat(3, 0)
+    axes = (Axis("easting", "m"), Axis("northing", "m"))
+    grid = Grid(shape=(100, 120), transform=Affine(10, 0, *PLACE[:1], 0, -10, PLACE[1]), axes=axes, crs="EPSG:32723")
+    scene = write_scene(tmp_path / "a.tif", scene_from_array("a", values, grid, ("B4", "B3", "B2")))
+    run(scene, tmp_path / "exact", bright, formats=["geojson"])
+    run(scene, tmp_path / "smooth", bright, formats=["geojson"], settings={"simplify": "12"})
+    exact, smooth = layer(tmp_path / "exact"), layer(tmp_path / "smooth")
+    (stairs,), (line,) = exact["shape"], smooth["shape"]
+    count = [len(shape.geoms[0].exterior.coords) for shape in (stairs, line)]
+    assert count[1] < 0.4 * count[0]
+    assert line.area == pytest.approx(stairs.area, rel=0.01) and stairs.hausdorff_distance(line) <= 12 + 10 / 2**0.5
+    assert smooth["area_ha"] == exact["area_ha"], "the area is the mask's"
+    assert smooth["perimeter_m"][0] < 0.9 * exact["perimeter_m"][0]
+    assert len((tmp_path / "smooth" / "deposits.geojson").read_text()) < 0.6 * len(
+        (tmp_path / "exact" / "deposits.geojson").read_text()
+    ), "the other formats have the same outlines"
+
+
+def shifted(path: Path, squares: dict[tuple[int, int], int], col: int) -> Path:
+    """The scene of ``country``, so many columns further east on the ground; squares are named on the ground of the first."""
+    values = np.full((3, 100, 120), 0.06, np.float32)
+    for (row, at), side in squares.items():
+        values[:, row : row + side, max(at - col, 0) : max(at - col + side, 0)] = 0.25
+    axes = (Axis("easting", "m"), Axis("northing", "m"))
+    transform = Affine(10, 0, PLACE[0] + 10 * col, 0, -10, PLACE[1])
+    grid = Grid(shape=(100, 120), transform=transform, axes=axes, crs="EPSG:32723")
+    return write_scene(path, scene_from_array(path.stem, values, grid, ("B4", "B3", "B2")))
+
+
+def test_a_deposit_in_two_overlapping_scenes_is_counted_once(bright: Path, tmp_path: Path) -> None:
+    ground = {(5, 5): 20, (40, 80): 20, (70, 150): 20}
+    west, east = shifted(tmp_path / "west.tif", ground, 0), shifted(tmp_path / "east.tif", ground, 70)
+    dams = register(tmp_path / "dams.csv", [("middle", 50, 90, 4.0)])
+    result = run([west, east], tmp_path / "both", bright, settings={"registry": str(dams), "area_unit": "ha"})
+    found = layer(tmp_path / "both")
+    twice = [int(v) for v in found["duplicate_of"] if np.isfinite(v)]
+    assert len(found["id"]) == 4 and len(twice) == 1 and twice[0] in found["id"].tolist()
+    with (tmp_path / "both" / "totals.csv").open() as file:
+        *single, whole = csv.DictReader(file)
+    apart = [run(path, tmp_path / path.stem, bright) for path in (west, east)]
+    alone = [next(m["value"] for m in r.measurements if m["name"] == "tailings area") for r in apart]
+    assert [float(row["area_ha"]) for row in single] == pytest.approx(alone)
+    assert float(whole["area_ha"]) == pytest.approx(3 / 4 * sum(alone), rel=1e-3)
+    assert float(whole["area_ha_low"]) < float(whole["area_ha"]) < float(whole["area_ha_high"])
+    assert whole["deposits"] == "3" and not (tmp_path / "west" / "totals.csv").exists()
+    facts = [dict(section["facts"]) for section in result.record["sections"]]
+    assert facts[0]["deposits"] == "3" and facts[1]["deposits measured"] == "3"
+    assert [s["title"] for s in audit(tmp_path / "both", registry=str(dams)).record["sections"]] == [
+        "All scenes together", "Audit against dams.csv",
+    ]  # fmt: skip
+
+
+def test_the_ground_of_a_deposit_cut_by_two_scenes_is_counted_once(bright: Path, tmp_path: Path) -> None:
+    """100 columns long; the west sees its first 70, the east its last 50: 20 are common, no half of either."""
+    ground = {(40, 50): 100}
+    for name, col in (("west", 0), ("east", 100)):
+        shifted(tmp_path / f"{name}.tif", {(r, c): s for (r, c), s in ground.items()}, col)
+    run([tmp_path / "west.tif", tmp_path / "east.tif"], tmp_path / "out", bright)
+    found = layer(tmp_path / "out")
+    assert not [v for v in found["duplicate_of"] if np.isfinite(v)]
+    with (tmp_path / "out" / "totals.csv").open() as file:
+        *single, whole = csv.DictReader(file)
+    seen = sum(float(row["area_ha"]) for row in single)
+    assert float(whole["area_ha"]) == pytest.approx(seen * 100 / 120, rel=1e-3)

@@ -201,3 +201,22 @@ def test_files_that_hold_no_polygons_are_refused(tmp_path: Path) -> None:
     path.write_text("no vector file")
     with pytest.raises(BadInput, match="cannot be read as a vector file"):
         read_polygons(path)
+
+
+def test_look_alikes_get_pictures_with_the_deposits_alone_in_their_masks(tmp_path: Path) -> None:
+    ring = [[WEST + 10 * x, NORTH - 10 * y] for x, y in ((300, 40), (330, 40), (330, 70), (300, 70), (300, 40))]
+    wrong = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    code = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32723"}}
+    other = tmp_path / "wrong.json"
+    other.write_text(json.dumps({"type": "FeatureCollection", "crs": code, "features": [wrong]}))
+    known, rng = outlines(tmp_path / "o.json"), np.random.default_rng(1)
+    paths = make_samples(
+        [scene()], known, tmp_path / "out", rng=rng, size=64, per_deposit=3, background=0.0, look_alikes=other
+    )
+    masks = [open_raster(path) for path in paths if path.parent.name == "masks"]
+    assert len(masks) == 3 * 4
+    empty = [mask for mask in masks if not mask.read(mask.grid.whole).any()]
+    assert len(empty) == 3
+    for mask in empty:
+        left, top = ~scene().grid.transform @ (mask.grid.transform.c, mask.grid.transform.f)
+        assert left < 330 and left + 64 > 300 and top < 70 and top + 64 > 40

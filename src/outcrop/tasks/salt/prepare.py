@@ -72,7 +72,7 @@ def prepare(source: Scene | Volume, training_looks: Mapping[str, Any]) -> Prepar
     return replace(prepared, notes=(*prepared.notes, *foreign))
 
 
-def _sample(source: Scene | Volume) -> Floats:
+def _sample(source: Any) -> Floats:
     """One section or picture to look at, (rows, cols): the middle line of a volume's longer direction."""
     if isinstance(source, Scene):
         rows, cols = source.grid.shape

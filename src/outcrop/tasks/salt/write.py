@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from outcrop.core.errors import BadInput, NothingToSee
-from outcrop.core.scene import Floats, ProbabilityMap, Scene
+from outcrop.core.scene import Floats, ProbabilityMap
 from outcrop.core.task import ProbabilityVolume, Seen
 from outcrop.core.volume import Direction, Volume
 from outcrop.instruments.masks import to_mask
@@ -49,7 +49,7 @@ def _picture(seen: Seen, prediction: ProbabilityMap, folder: Path, stem: str) ->
 
 def _volume(seen: Seen, found: SaltSurvey, folder: Path, stem: str) -> list[Path]:
     volume = seen.source
-    if isinstance(volume, Scene):
+    if not isinstance(volume, Volume):
         raise BadInput(f"{stem}: a volume's prediction came with a picture: predict the volume itself")
     if volume.path is not None and volume.path.suffix.lower() == ".npy":
         files = _arrays(volume, found, folder, stem)

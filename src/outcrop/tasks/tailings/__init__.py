@@ -1,14 +1,16 @@
 """Tailings in satellite scenes: where deposits lie, how large they are, how sure."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from outcrop.core.errors import UsageError
 from outcrop.core.task import Example, Section, Task
+from outcrop.tasks.tailings.audit.presets import REGISTER
 from outcrop.tasks.tailings.prepare import prepare, reflectance_looks
-from outcrop.tasks.tailings.presets import SETTINGS
 from outcrop.tasks.tailings.recipes import RECIPES
 
 HERE = Path(__file__).parent
@@ -39,13 +41,48 @@ def _write(*args: Any) -> list[Path]:
     return run(*args)
 
 
-def _finish(folder: Path, stems: Sequence[str], settings: Mapping[str, str]) -> list[Section]:
-    """The layer of deposits, and the audit where a register was named."""
-    from outcrop.tasks.tailings.auditing import audit_run
-    from outcrop.tasks.tailings.layers import write_layer
+def _check(settings: Mapping[str, str]) -> None:
+    """Refuse a tolerance that is none, and a register that cannot be read, before anything is seen."""
+    from outcrop.tasks.tailings.audit.section import check_register
 
-    write_layer(folder, stems, ".gpkg")
-    return audit_run(folder, settings)
+    tolerance(settings)
+    check_register(_of_register(settings))
+
+
+def _finish(folder: Path, stems: Sequence[str], settings: Mapping[str, str]) -> list[Section]:
+    """The layer of deposits, what all scenes hold together, and the audit where a register was named."""
+    from outcrop.tasks.tailings.audit.section import audit_run
+    from outcrop.tasks.tailings.kept import settle
+    from outcrop.tasks.tailings.layers import write_layer
+    from outcrop.tasks.tailings.totals import totals_section, write_totals
+
+    if scenes := settle(folder, stems, tolerance(settings)):
+        write_totals(folder, scenes)
+        write_layer(folder, stems, ".gpkg")
+    return [*totals_section(folder), *audit_run(folder, _of_register(settings))]
+
+
+def _of_register(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings that speak of a register."""
+    return {name: text for name, text in settings.items() if name in REGISTER}
+
+
+def tolerance(settings: Mapping[str, str]) -> float | None:
+    """How far outlines may move when they are simplified, m; None leaves them as they are.
+
+    Raises:
+        UsageError: no length above 0.
+    """
+    if "simplify" not in settings:
+        return None
+    text = settings["simplify"]
+    try:
+        length = float(text)
+    except ValueError:
+        length = -1.0
+    if not 0 < length < inf:
+        raise UsageError(f"--simplify {text} is no length in metres: give how far outlines may move, e.g. 10")
+    return length
 
 
 def _errors(*args: Any) -> Any:
@@ -56,8 +93,8 @@ def _errors(*args: Any) -> Any:
 
 
 def _compare(*args: Any) -> list[Section]:
-    """See ``tasks.tailings.changing``."""
-    from outcrop.tasks.tailings.changing import compare
+    """See ``tasks.tailings.change.section``."""
+    from outcrop.tasks.tailings.change.section import compare
 
     return compare(*args)
 
@@ -95,15 +132,15 @@ def _examples(folder: Path, **settings: Any) -> Any:
 
 
 def _draw(rng: np.random.Generator) -> Example:
-    """A made-up scene whose deposits are known; see ``tasks.tailings.draw``."""
-    from outcrop.tasks.tailings.draw import draw_scene
+    """A made-up scene whose deposits are known; see ``tasks.tailings.drawn.scene``."""
+    from outcrop.tasks.tailings.drawn.scene import draw_scene
 
     return draw_scene(rng)
 
 
 def _draw_files(folder: Path, rng: np.random.Generator, **settings: Any) -> list[Path]:
-    """See ``tasks.tailings.drawn``."""
-    from outcrop.tasks.tailings.drawn import draw_files as run
+    """See ``tasks.tailings.drawn.files``."""
+    from outcrop.tasks.tailings.drawn.files import draw_files as run
 
     return run(folder, rng, **settings)
 
@@ -118,7 +155,8 @@ TASK = Task(
     measure=_measure,
     write=_write,
     formats={"geojson": _layer(".geojson"), "parquet": _layer(".parquet"), "fgb": _layer(".fgb"), "anm": _anm},
-    settings=SETTINGS,
+    settings={**REGISTER, "simplify": "outlines with fewer points, moved by this many metres at most"},
+    check=_check,
     finish=_finish,
     errors=_errors,
     compare=_compare,

@@ -130,9 +130,9 @@ def registry_corrections(
         registry: table of the Brazilian register SIGBM; its state nearest to July 2021 is taken.
 
     Raises:
-        OutcropError: the register cannot be used, see ``registry.read_registry``.
+        OutcropError: the register cannot be used, see ``audit.registry.read_registry``.
     """
-    from outcrop.tasks.tailings.registry import read_registry
+    from outcrop.tasks.tailings.audit.registry import read_registry
 
     entries = read_registry(registry, "sigbm", when=PICTURES_FROM).entries
     lons, lats = np.array([e.lon for e in entries]), np.array([e.lat for e in entries])

@@ -1,13 +1,14 @@
 """Training data of the tailings room: satellite pictures with masks, split by place.
 
-Layout: ``images/*.tif`` (three bands B2, B3, B4 or B4, B3, B2, named in the file, with its scale), and masks of the
+Layout: ``images/*.tif`` (bands B2, B3, B4 and any others, named in the file, with its scale), and masks of the
 same names in ``masks/``, or in ``masks_union/`` (every deposit known in the picture) and ``masks_seed/`` (the one that
-each picture was made for). ``folds.csv`` beside them or one folder up has the columns id, fold, and cluster or lon, lat.
+each picture was made for). ``folds.csv`` beside them or one folder up has the columns id, fold, and cluster or lon, lat; a
+column region, where there is one, keeps whole regions together in grouped folds.
 ``corrections.csv``, optional, beside the pictures, names areas that are not to be learnt from (``corrections``).
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +42,10 @@ EDGE = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A row of ``folds.csv``: fold, cluster ("" where not given), longitude and latitude (NaN where not given)."""
+    """A row of ``folds.csv``: fold, region and cluster ("" where not given), longitude and latitude (NaN where not given)."""
 
     fold: int
+    region: str
     cluster: str
     lon: float
     lat: float
@@ -51,9 +53,9 @@ class Place:
 
 def examples(
     folder: Path, *, labels: str = "union", company: bool = False, training: bool = False, edge: int = EDGE,
-    corrections: Path | None = None,
+    corrections: Path | None = None, bands: Sequence[str] = BANDS,
 ) -> Labelled:  # fmt: skip
-    """Labelled pictures of a folder as network input, B4, B3, B2; grouped by clusters linked at 25 km.
+    """Labelled pictures of a folder as network input; grouped by regions, or by clusters linked at 25 km.
 
     Args:
         labels: "union" or "seed".
@@ -61,6 +63,7 @@ def examples(
         training: mask 255 within ``edge`` pixels of outlines and in the areas of the corrections: for training.
             False gives the masks as they are, for evaluation.
         corrections: a table to read in place of the folder's own.
+        bands: what the network sees, in this order; every picture needs them.
 
     Raises:
         BadInput: no pictures, no masks, no folds, or pictures and masks that do not fit.
@@ -77,7 +80,7 @@ def examples(
     changes = read_corrections(corrections or own) if training and (corrections or own.exists()) else {}
     images, masks, middles = [], [], []
     for path in paths:
-        scene = open_raster(path, RasterOptions(bands=BANDS))
+        scene = open_raster(path, RasterOptions(bands=tuple(bands)))
         image, mask = _image(path, scene), read_mask(masks_folder / path.name, scene.grid)
         mask[np.isnan(image).any(axis=0)] = IGNORE
         shares = mask.copy()
@@ -139,13 +142,13 @@ def read_folds(folder: Path, ids: list[str]) -> dict[str, Place]:
 
 def _row(row: Mapping[str, str]) -> Place:
     return Place(
-        fold=int(row["fold"]), cluster=row.get("cluster") or "", lon=float(row.get("lon") or "nan"),
+        fold=int(row["fold"]), region=row.get("region") or "", cluster=row.get("cluster") or "", lon=float(row.get("lon") or "nan"),
         lat=float(row.get("lat") or "nan"),
     )  # fmt: skip
 
 
 def _image(path: Path, scene: Scene) -> Floats:
-    """Network input of a picture, (3, rows, cols).
+    """Network input of a picture, (bands, rows, cols).
 
     Raises:
         BadInput: the numbers are no reflectances.
@@ -199,10 +202,12 @@ def _middle(grid: Grid) -> tuple[float, float]:
 
 
 def _groups(ids: list[str], table: Mapping[str, Place] | None, middles: list[tuple[float, float]]) -> tuple[str, ...]:
-    """Cluster of every picture: as the table says, else by distance, else each picture for itself."""
+    """Region or cluster of every picture: as the table says, else by distance, else each picture for itself."""
     if table is None:
         return tuple(ids)
     places = [table[id] for id in ids]
+    if all(place.region for place in places):
+        return tuple(f"region-{place.region}" for place in places)
     if all(place.cluster for place in places):
         return tuple(f"cluster-{place.cluster}" for place in places)
     known = np.array([(place.lon, place.lat) for place in places])

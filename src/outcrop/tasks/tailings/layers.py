@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from outcrop.core.errors import BadInput, NothingToSee
 from outcrop.core.estimate import Estimate
-from outcrop.tasks.tailings.deposit import Deposit, Part
+from outcrop.instruments.outline_relations import Part
+from outcrop.tasks.tailings.deposit import Deposit
+from outcrop.tasks.tailings.kept import WORLD, in_projection, kept_features
 from outcrop.tasks.tailings.measure import HECTARE
-from outcrop.tasks.tailings.write import kept_features
 
-NAME, WORLD = "deposits", "EPSG:4326"
+NAME = "deposits"
 
 LEVELS = 401
 """Draws of an area read back from a layer: its quantiles at equal steps, few enough for very many deposits."""
@@ -38,7 +40,7 @@ def write_layer(folder: Path, stems: Sequence[str], suffix: str) -> list[Path]:
             for record in scene["deposits"]:
                 known = {name: record[name] for name in DEPOSITS}
                 acquired = datetime.fromisoformat(record["acquired"]) if record["acquired"] else None
-                parts = _in(record["parts"], scene["crs"], crs)
+                parts = in_projection(record["parts"], scene["crs"], crs)
                 yield Feature(parts=parts, properties={**known, "acquired": acquired})
 
     return [write_deposits(folder / f"{NAME}{suffix}", features(), crs, projjson=projjson(crs))]
@@ -46,7 +48,7 @@ def write_layer(folder: Path, stems: Sequence[str], suffix: str) -> list[Path]:
 
 def write_anm(folder: Path, stems: Sequence[str]) -> list[Path]:
     """The files that Brazil's mining agency takes (ANM Res. 142/2023), from the layer of the run."""
-    from outcrop.tasks.tailings.presets import anm_features
+    from outcrop.tasks.tailings.anm import anm_features
 
     path = folder / f"{NAME}.gpkg"
     if not path.exists():
@@ -55,7 +57,9 @@ def write_anm(folder: Path, stems: Sequence[str]) -> list[Path]:
 
 
 def read_layer(path: Path) -> list[Deposit]:
-    """The deposits of a layer that Outcrop wrote, as audit and comparison take them: outlines in degrees.
+    """The deposits of a layer that Outcrop wrote, as audit and comparison take them: outlines in degrees, each once.
+
+    Duplicates, which overlapping scenes show a second time, are left out.
 
     Raises:
         BadInput: the layer has not the columns of one of Outcrop's.
@@ -72,7 +76,16 @@ def read_layer(path: Path) -> list[Deposit]:
     ]
     if lost:
         raise BadInput(f"{path.name} has no column {lost[0]!r}: give a layer of deposits that Outcrop wrote")
-    return [_deposit(polygon.properties, _in(polygon.parts, crs, WORLD)) for polygon in found]
+    return [
+        _deposit(polygon.properties, in_projection(polygon.parts, crs, WORLD))
+        for polygon in found
+        if not _is_number(polygon.properties.get("duplicate_of"))
+    ]
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a cell of whole numbers holds one: an empty one is read as None or NaN."""
+    return isinstance(value, int | float) and not isnan(value)
 
 
 def _deposit(known: Mapping[str, Any], parts: tuple[Part, ...]) -> Deposit:
@@ -87,14 +100,3 @@ def _deposit(known: Mapping[str, Any], parts: tuple[Part, ...]) -> Deposit:
         date=datetime.fromisoformat(str(acquired)[:10]).date() if acquired else None,
         touches_edge=bool(known.get("touches_edge", False)), attributes={"scene": known.get("scene")},
     )  # fmt: skip
-
-
-def _in(parts: Sequence[Any], crs: str, wanted: str) -> tuple[Part, ...]:
-    """Rings of another projection."""
-    from outcrop.instruments.geodesy import to_lonlat
-
-    def moved(ring: Any) -> Any:
-        points = np.asarray(ring, float)
-        return points if crs == wanted else to_lonlat(points, crs)
-
-    return tuple((moved(exterior), tuple(moved(hole) for hole in holes)) for exterior, *holes in parts)

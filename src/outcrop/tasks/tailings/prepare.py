@@ -1,4 +1,4 @@
-"""Scenes → network input: red, green and blue as top-of-atmosphere reflectance, whatever they came as.
+"""Scenes → network input: top-of-atmosphere reflectance of red, green and blue, or of the bands that a model names.
 
 The models learnt from Sentinel-2 L1C medians of 2021 in reflectance. Digital numbers are divided by 10000, with the
 offset of later products taken off; what is assumed is said in a note.
@@ -16,11 +16,23 @@ from outcrop.core.grid import Window
 from outcrop.core.scene import Floats, Scene
 from outcrop.core.task import Prepared
 from outcrop.core.volume import Volume
+from outcrop.sources.geotiff_describe import band_key
 from outcrop.sources.stac import DIGITAL, OFFSET, OFFSET_SINCE
 from outcrop.tasks.tailings.look import to_input
 
-COLOURS = {"red": ("red", "b4", "b04"), "green": ("green", "b3", "b03"), "blue": ("blue", "b2", "b02")}
-"""What sensors call the bands that the models see, lower case."""
+BANDS = ("B4", "B3", "B2")
+"""What models see unless their cards say otherwise."""
+
+NAMES = {
+    "b4": ("b4", "red"),
+    "b3": ("b3", "green"),
+    "b2": ("b2", "blue"),
+    "b8": ("b8", "nir"),
+    "b8a": ("b8a", "nir08"),
+    "b11": ("b11", "swir16"),
+    "b12": ("b12", "swir22"),
+}
+"""What catalogues call Sentinel-2's bands, as ``band_key`` writes them; other bands go by their own name."""
 
 BRIGHTEST = 1.5
 """Reflectance above which values are digital numbers: snow and glint stay below."""
@@ -36,30 +48,31 @@ SAMPLES_ACROSS, SAMPLE_SIDE = 3, 256
 
 
 def prepare(source: Scene | Volume, training_looks: Mapping[str, Any]) -> Prepared:
-    """A scene as network input, bands red, green, blue.
+    """A scene as network input, bands red, green, blue unless the model's card names others.
 
     Args:
-        training_looks: from the model's card, "reflectance": for each band the lowest and highest mean of a training
-            picture; empty checks nothing.
+        training_looks: from the model's card, "red": the lowest and highest mean that the first band had in a training
+            picture; and "bands", where they are not the room's own. Empty checks nothing.
 
     Raises:
-        BadInput: a seismic volume, or bands among which red, green and blue cannot be told.
+        BadInput: a seismic volume, or bands among which those wanted cannot be told.
     """
     if isinstance(source, Volume):
         raise BadInput(f"{source.id} is a seismic volume: give a satellite scene, or use the room salt")
-    order, notes = _colours(source)
-    observed = _sample(source)[list(order)]
+    wanted = tuple(training_looks.get("bands", BANDS))
+    order, notes = _positions(source, wanted)
+    observed = _sample(source)[order]
     if not observed.size or (observed == observed[:, :1]).all():
-        return Prepared(source=replace(source, bands=("B4", "B3", "B2")), notes=notes, blank=True)
+        return Prepared(source=replace(source, bands=wanted), notes=notes, blank=True)
     factor, shift, said = _scale(source, observed)
 
     def read(window: Window) -> Floats:
-        values = source.read(window)[list(order)]
+        values = source.read(window)[order]
         return to_input((values - np.float32(shift)) * np.float32(factor))
 
     reflectance = (observed - shift) * factor
     notes = (*source.notes, *notes, *said, *_foreign(reflectance, training_looks), *_size(source))
-    return Prepared(source=replace(source, bands=("B4", "B3", "B2"), read=read), notes=notes)
+    return Prepared(source=replace(source, bands=wanted, read=read), notes=notes)
 
 
 def _size(scene: Scene) -> tuple[str, ...]:
@@ -75,20 +88,31 @@ def _size(scene: Scene) -> tuple[str, ...]:
     return (f"its pixels measure {across:.3g} x {down:.3g} m, and the models learnt at 10 m: doubt it, or resample it",)
 
 
-def _colours(scene: Scene) -> tuple[tuple[int, int, int], tuple[str, ...]]:
-    """Positions of red, green and blue, and what had to be assumed."""
-    names = [name.strip().lower() for name in scene.bands]
-    found = [next((i for i, name in enumerate(names) if name in known), None) for known in COLOURS.values()]
+def called(name: str) -> str:
+    """Sentinel-2's name of a band, by any of its names.
+
+    >>> called("red"), called("b08"), called("thermal")
+    ('B4', 'B8', 'thermal')
+    """
+    key = next((key for key, words in NAMES.items() if band_key(name) in words), None)
+    return key.upper() if key else name
+
+
+def _positions(scene: Scene, wanted: Sequence[str]) -> tuple[list[int], tuple[str, ...]]:
+    """Positions of the bands wanted, and what had to be assumed."""
+    names = [band_key(name) for name in scene.bands]
+    known = [NAMES.get(band_key(band), (band_key(band),)) for band in wanted]
+    found = [next((i for i, name in enumerate(names) if name in words), None) for words in known]
     if None not in found:
-        return (found[0], found[1], found[2]), ()  # type: ignore[return-value]
-    if len(names) == 3 and not any(place is not None for place in found):
-        said = (
-            f"the bands {', '.join(scene.bands)} were taken as red, green and blue, in this order: say --bands if not"
-        )
-        return (0, 1, 2), (said,)
+        return [place for place in found if place is not None], ()
+    if len(names) == len(wanted) and not any(place is not None for place in found):
+        what = "red, green and blue" if tuple(wanted) == BANDS else ", ".join(wanted)
+        said = f"the bands {', '.join(scene.bands)} were taken as {what}, in this order: say --bands if not"
+        return list(range(len(names))), (said,)
+    what = "red, green and blue (B4, B3, B2)" if tuple(wanted) == BANDS else f"the model's {', '.join(wanted)}"
     raise BadInput(
-        f"{scene.id} has the bands {', '.join(scene.bands)}, and red, green and blue (B4, B3, B2) are wanted: "
-        "name or number them with --bands, e.g. --bands 3,2,1"
+        f"{scene.id} has the bands {', '.join(scene.bands)}, and {what} are wanted: "
+        f"name or number them with --bands, e.g. --bands {'3,2,1' if tuple(wanted) == BANDS else ','.join(wanted)}"
     )
 
 

@@ -23,9 +23,8 @@ from outcrop.outputs.scene_raster import write_scene
 from outcrop.sources.vector import Polygon, burn, read_polygons
 from outcrop.tasks.tailings.look import to_reflectance
 from outcrop.tasks.tailings.places import balanced_folds, clusters
-from outcrop.tasks.tailings.prepare import prepare
+from outcrop.tasks.tailings.prepare import BANDS, called, prepare
 
-BANDS = ("B4", "B3", "B2")
 SCALE = 5e-5
 """Reflectance of one stored step."""
 
@@ -37,6 +36,10 @@ TRIES = 40
 
 INSIDE = (0.1, 0.9)
 """Where in a picture, as shares of its side, the place lies that it was cut for."""
+
+
+Outlines = tuple[str, list[Polygon]]
+"""A projection and polygons in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,8 @@ class Cut:
 
 def make_samples(
     scenes: Sequence[Scene], polygons_file: Path, out: Path, *, rng: np.random.Generator, size: int = 448,
-    per_deposit: int = 2, background: float = 0.25, folds: int = 5,
+    per_deposit: int = 2, background: float = 0.25, folds: int = 5, bands: Sequence[str] = BANDS,
+    look_alikes: Path | None = None,
 ) -> list[Path]:  # fmt: skip
     """Cut training pictures and write them.
 
@@ -63,6 +67,9 @@ def make_samples(
         polygons_file: outlines of deposits, any vector file; all that lie in a scene should be in it.
         size: side of the pictures, pixels. per_deposit: pictures for every deposit and scene.
         background: pictures without any deposit, as a share of the others.
+        bands: of the pictures, by the names that ``prepare`` knows.
+        look_alikes: outlines of what is easily taken for deposits and is none, any vector file: pictures are cut for
+            each of them too, with nothing but the deposits in their masks.
         folds: how many folds ``folds.csv`` has at most; clusters linked at 25 km stay whole, and there are never more
             folds than clusters.
 
@@ -80,12 +87,14 @@ def make_samples(
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise OutputExists(f"{out} already holds files: give another --out")
-    crs, polygons = read_polygons(polygons_file)
+    bands = tuple(called(name) for name in bands)
+    known = read_polygons(polygons_file)
+    others = read_polygons(look_alikes) if look_alikes else None
     cuts = []
     paths: list[Path] = []
     for number, scene in enumerate(scenes):
-        for cut in _cuts(scene, f"{number:02}", polygons, crs, size, (per_deposit, background), rng):
-            picture = scene_from_array(cut.id, cut.image, cut.grid, BANDS)
+        for cut in _cuts(scene, f"{number:02}", known, others, size, (per_deposit, background), bands, rng):
+            picture = scene_from_array(cut.id, cut.image, cut.grid, bands)
             paths.append(
                 write_scene(out / "images" / f"{cut.id}.tif", picture, scale=SCALE, tags={"SOURCE": cut.scene})
             )
@@ -127,28 +136,29 @@ def _write_folds(path: Path, cuts: Sequence[tuple[str, float, float, str, float]
 
 
 def _cuts(
-    scene: Scene, prefix: str, polygons: Sequence[Polygon], crs: str, size: int, wanted: tuple[int, float],
-    rng: np.random.Generator,
+    scene: Scene, prefix: str, known: Outlines, others: Outlines | None, size: int, wanted: tuple[int, float],
+    bands: tuple[str, ...], rng: np.random.Generator,
 ) -> Iterator[Cut]:  # fmt: skip
-    """The pictures of one scene: those of its deposits, then those without."""
+    """The pictures of one scene: those of its deposits and look-alikes, then those without."""
     if scene.grid.crs is None:
         raise NoGeometry(f"{scene.id} has no map projection: give a georeferenced scene")
     if min(scene.grid.shape) < size:
         raise BadInput(f"{scene.id} has {scene.grid.shape} pixels, pictures {size}: ask for smaller ones with --size")
-    prepared = prepare(scene, {})
+    prepared = prepare(scene, {"bands": bands})
     if not isinstance(prepared.source, Scene) or prepared.blank:
         raise NothingToSee(f"{scene.id} shows nothing: every pixel is the same or was not observed")
-    local = reproject(polygons, crs, scene.grid.crs)
+    local = reproject(known[1], known[0], scene.grid.crs)
     boxes = np.array([_box(p, scene.grid) for p in local])
-    rows, cols = scene.grid.shape
-    here = np.flatnonzero((boxes[:, 2] > 0) & (boxes[:, 3] > 0) & (boxes[:, 0] < cols) & (boxes[:, 1] < rows))
+    alike = [_box(p, scene.grid) for p in reproject(others[1], others[0], scene.grid.crs)] if others else []
     count = 0
-    for k in here:
-        for _ in range(wanted[0]):
-            cut = _cut(prepared.source, f"{prefix}-{count:04}", local, boxes, _around(scene.grid, boxes[k], size, rng))
-            if cut is not None and (cut.mask == 1).any():
-                count += 1
-                yield cut
+    for some, deposits in ((boxes, True), (np.array(alike).reshape(-1, 4), False)):
+        for k in np.flatnonzero(_held(some, scene.grid.whole)):
+            for _ in range(wanted[0]):
+                window = _around(scene.grid, some[k], size, rng)
+                cut = _cut(prepared.source, f"{prefix}-{count:04}", local, boxes, window)
+                if cut is not None and ((cut.mask == 1).any() or not deposits):
+                    count += 1
+                    yield cut
     for _ in range(round(wanted[1] * count)):
         for _ in range(TRIES):
             window = _anywhere(scene.grid, size, rng)

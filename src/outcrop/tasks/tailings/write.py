@@ -1,19 +1,19 @@
 """What a run leaves: for each scene a probability map, a mask and a picture; for the run a layer of deposits."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from outcrop.core.errors import BadInput
-from outcrop.core.grid import Grid, Window
+from outcrop.core.grid import Window
 from outcrop.core.scene import Floats, ProbabilityMap, Scene
 from outcrop.core.task import Seen
 from outcrop.outputs.picture import write_mask, write_overlay, write_probability
+from outcrop.tasks.tailings.kept import Record, keep_features
 from outcrop.tasks.tailings.measure import HECTARE, interval
+from outcrop.tasks.tailings.prepare import BANDS
 from outcrop.tasks.tailings.survey import TailingsSurvey, masks, without_specks
 
 SHOWN_SIDE = 1400
@@ -39,7 +39,7 @@ def write(seen: Seen, folder: Path, stem: str) -> list[Path]:
     )
     picture, mask = _thinned(seen, prediction, found)
     files.append(write_overlay(folder, stem, picture, mask))
-    keep_features(folder, stem, scene, features(seen, found))
+    keep_features(folder, stem, scene, features(seen, found), _total(seen))
     return files
 
 
@@ -98,9 +98,12 @@ def _thinned(
         raise BadInput(f"{seen.source.id} is no scene: give a satellite scene")
     rows, cols = found.grid.shape
     colours, index = [], []
+    # A model of other bands may not see red, green and blue: then its first ones stand for them.
+    shown = [scene.bands.index(band) for band in BANDS] if set(BANDS) <= set(scene.bands) else list(range(3))
+    shown = shown[: len(scene.bands)]
     for first in range(0, rows, STRIP):
         values = scene.read(Window(row=first, col=0, height=min(STRIP, rows - first), width=cols))
-        colours.append(values[:3, -first % step :: step, ::step].copy())  # a view would keep the whole strip
+        colours.append(values[shown, -first % step :: step, ::step].copy())  # a view would keep the whole strip
     for first, mask in _clean(prediction, found):
         index.append(mask[-first % step :: step, ::step].copy())
     return true_colour(np.concatenate(colours, axis=1)), np.concatenate(index)
@@ -115,60 +118,28 @@ def true_colour(values: Floats) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.moveaxis(shown.astype(np.uint8), 0, 2))
 
 
-def features(seen: Seen, found: TailingsSurvey) -> list[dict[str, Any]]:
-    """One record per deposit: the columns of the layer but for the id, its number of pixels, and its parts.
+def _total(seen: Seen) -> tuple[float, float, float] | None:
+    """Tailings area of the scene, ha, with the ends of its 90 % interval."""
+    area = next((m.estimate for m in seen.measurements if m.name == "tailings area"), None)
+    return None if area is None else (area.value, *area.interval())
 
-    Parts are lists of rings, the exterior first, of (x, y) in the scene's projection.
-    """
+
+def features(seen: Seen, found: TailingsSurvey) -> list[Record]:
+    """One record per deposit, as ``kept.Record`` says."""
     low, high = interval(found, seen.calibration)
-    scene, place = seen.source, found.grid.transform
+    scene = seen.source
     acquired = scene.acquired.isoformat() if isinstance(scene, Scene) and scene.acquired else None
     models = " ".join(seen.models.values()) or None
     records = []
     for i, outline in enumerate(found.deposits):
-        parts = [
-            [_placed(exterior, place), *(_placed(hole, place) for hole in holes)] for exterior, holes in outline.parts
-        ]
+        parts = [[exterior.tolist(), *(hole.tolist() for hole in holes)] for exterior, holes in outline.parts]
         records.append(
             {
                 "class": "tailings", "area_ha": found.area[i] / HECTARE, "area_ha_low": low[i] / HECTARE,
                 "area_ha_high": high[i] / HECTARE, "perimeter_m": found.perimeter[i],
                 "mean_probability": outline.mean_probability, "touches_edge": outline.touches_edge,
                 "observed_share": outline.observed_share, "scene": scene.id, "acquired": acquired,
-                "model_sha256": models, "parts": parts,
+                "model_sha256": models, "pixels": outline.pixels, "parts": parts,
             }
         )  # fmt: skip
     return records
-
-
-def _placed(ring: NDArray[np.int32], place: Any) -> list[list[float]]:
-    """Pixel corners (col, row) → world (x, y)."""
-    x, y = place @ (ring[:, 0].astype(float), ring[:, 1].astype(float))
-    return np.column_stack([x, y]).tolist()  # type: ignore[no-any-return]
-
-
-def _store(folder: Path, stem: str) -> Path:
-    return folder / ".outcrop" / f"{stem}.deposits.json"
-
-
-def keep_features(folder: Path, stem: str, scene: Scene, records: Sequence[Mapping[str, Any]]) -> None:
-    """Keep a scene's deposits until the run is complete, so that a stopped run need not see it again."""
-    path = _store(folder, stem)
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"crs": scene.grid.crs, "outline": _frame(scene.grid), "deposits": list(records)}))
-
-
-def _frame(grid: Grid) -> list[list[float]]:
-    """Corners of the scene in its projection, closed."""
-    rows, cols = grid.shape
-    corners = ((0, 0), (cols, 0), (cols, rows), (0, rows), (0, 0))
-    return [list(grid.transform @ corner) for corner in corners]
-
-
-def kept_features(folder: Path, stems: Sequence[str]) -> list[dict[str, Any]]:
-    """What ``keep_features`` kept of each scene on the map: crs, outline, deposits; ids count up through the run."""
-    scenes = [json.loads(_store(folder, stem).read_text()) for stem in stems if _store(folder, stem).exists()]
-    on_map = [scene for scene in scenes if scene["crs"] is not None]
-    for id, record in enumerate((record for scene in on_map for record in scene["deposits"]), 1):
-        record["id"] = id
-    return on_map

@@ -1,0 +1,55 @@
+"""Training and judging by what a model gives: pixels (``learn``, ``assess``) or boxes (``learn_boxes``, ``assess_boxes``)."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from outcrop.core.errors import UsageError
+from outcrop.core.task import Task
+from outcrop.models.box_recipe import BoxRecipe
+
+PIXELS_ONLY = ("pseudo", "teacher", "also")
+
+
+def teach(task: Task, data: Path, out: Path, *, recipe: str | None = None, **settings: Any) -> Path:
+    """Train a recipe of a room, by its kind; the arguments are those of ``learn.train`` and ``learn_boxes.train_boxes``.
+
+    Raises:
+        UsageError: an argument that recipes of this kind do not take.
+    """
+    if not isinstance(task.recipes.get(recipe or next(iter(task.recipes))), BoxRecipe):
+        from outcrop.engine.learn import train
+
+        return train(task, data, out, recipe=recipe, **settings)
+    from outcrop.engine.learn_boxes import train_boxes
+
+    if foreign := [name for name in PIXELS_ONLY if settings.pop(name, None)]:
+        raise UsageError(f"a detector takes no --{foreign[0]}: leave it out")
+    return train_boxes(task, data, out, recipe=recipe, **settings)
+
+
+def judge(task: Task, data: Path, out: Path, *, run: Path | None = None, **settings: Any) -> Any:
+    """Judge a run by its kind, or model files that give pixels.
+
+    Raises:
+        UsageError: an argument that runs of this kind do not take.
+    """
+    if run is None or not gives_boxes(run):
+        from outcrop.engine.assess import assess
+
+        return assess(task, data, out, run=run, **settings)
+    from outcrop.engine.assess_boxes import assess_boxes
+
+    for name in ("models", "metric"):
+        if settings.pop(name, None):
+            raise UsageError(f"a run of detectors is judged by average precision, and takes no {name}: leave it out")
+    return assess_boxes(task, data, out, run=run, **settings)
+
+
+def gives_boxes(run: Path) -> bool:
+    """Whether a run trained detectors."""
+    try:
+        recipe = json.loads((run / "record.json").read_text(encoding="utf-8"))["recipe"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return "side" in recipe

@@ -1,0 +1,1 @@
+"""Watching a source over time: tracks, spells, the log, alerts."""

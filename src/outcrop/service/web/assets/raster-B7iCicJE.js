@@ -1,0 +1,1 @@
+export{a as readRaster}from"./raster-l0mWemzs.js";

@@ -1,0 +1,1 @@
+export{n as zip}from"./zip-BSg5QrCw.js";

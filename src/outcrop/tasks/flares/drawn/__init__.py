@@ -1,0 +1,1 @@
+"""Made-up photos, films and sites of flares with exact truth."""

@@ -1,0 +1,1 @@
+"""Flares seen from space: Nightfire rows, sites and months, operators, SWIR hot spots."""

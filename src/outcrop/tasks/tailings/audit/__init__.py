@@ -1,0 +1,1 @@
+"""The audit: measured deposits against a register of dams."""

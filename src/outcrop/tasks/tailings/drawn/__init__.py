@@ -1,0 +1,1 @@
+"""Made-up scenes with deposits whose truth is exactly known; shares no code with what measures."""
