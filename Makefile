@@ -33,6 +33,8 @@ check: $(VENV)/.all  ## linters, types, floors
 bench: $(VENV)/.all  ## speed and memory, one run
 	$(BIN)/python -m benchmarks.salt
 	$(BIN)/python -m benchmarks.tailings
+	$(BIN)/python -m benchmarks.flares
+	$(BIN)/python -m benchmarks.nightfire
 
 clean:
 	rm -rf $(VENV) demo build dist

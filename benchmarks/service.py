@@ -188,7 +188,20 @@ def main() -> int:
     parser.add_argument("--uploads", type=int, default=0)
     said = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "outcrop", "serve", "--port", str(PORT), "--folder", folder, "--rate", "0", "--queue", "1000"]
+        command = [
+            sys.executable,
+            "-m",
+            "outcrop",
+            "serve",
+            "--port",
+            str(PORT),
+            "--folder",
+            folder,
+            "--rate",
+            "0",
+            "--queue",
+            "1000",
+        ]
         server = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "MALLOC_ARENA_MAX": "2"})
         try:
             ready()
@@ -210,7 +223,11 @@ def measured(said: argparse.Namespace, pid: int, folder: Path) -> list[tuple[str
     rate, slow = len(times) / wall, float(np.quantile(times, 0.95)) if times else float("inf")
     rows = [
         (f"pictures of 101 px a second, {said.clients} clients", f"{rate:.1f}", rate >= PROMISED),
-        ("half, 95 %, slowest of the answers, ms", f"{1e3 * float(np.median(times)):.0f}, {1e3 * slow:.0f}, {1e3 * max(times):.0f}", slow < SLOWEST),
+        (
+            "half, 95 %, slowest of the answers, ms",
+            f"{1e3 * float(np.median(times)):.0f}, {1e3 * slow:.0f}, {1e3 * max(times):.0f}",
+            slow < SLOWEST,
+        ),
         ("processor time of the service for a picture, ms", f"{1e3 * used / max(len(times), 1):.1f}", True),
         ("answers by status", str(codes), set(codes) <= {200, 503}),
     ]
@@ -219,13 +236,27 @@ def measured(said: argparse.Namespace, pid: int, folder: Path) -> list[tuple[str
     if said.uploads:
         odd = uploads(said.uploads, pictures)
         left = [p.name for p in folder.rglob("*") if ".part" in p.name]
-        rows.append((f"{said.uploads} good, odd and damaged uploads by status", f"{odd}, left over: {len(left)}", not left and max(odd) < 500))
+        rows.append(
+            (
+                f"{said.uploads} good, odd and damaged uploads by status",
+                f"{odd}, left over: {len(left)}",
+                not left and max(odd) < 500,
+            )
+        )
     if said.jobs:
         seconds, done = queue(said.jobs)
         rows.append((f"{said.jobs} jobs", f"{done} done in {seconds:.0f} s", done == said.jobs))
     largest, shared, peak = memory(pid)
-    rows.append(("largest process now, at its peak; all processes (PSS), MB", f"{largest:.0f}, {peak:.0f}; {shared:.0f}", peak < MEMORY))
-    rows.append(("one-minute load of the machine meanwhile", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", True))
+    rows.append(
+        (
+            "largest process now, at its peak; all processes (PSS), MB",
+            f"{largest:.0f}, {peak:.0f}; {shared:.0f}",
+            peak < MEMORY,
+        )
+    )
+    rows.append(
+        ("one-minute load of the machine meanwhile", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", True)
+    )
     return rows
 
 

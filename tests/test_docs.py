@@ -203,7 +203,9 @@ def test_every_module_of_the_house_has_a_place_in_the_architecture() -> None:
     for path in HOUSE.rglob("*.py"):
         name = path.relative_to(HOUSE).as_posix()
         # Doors and rooms stand there as folders, all others one by one.
-        folders = [f"`{folder}/`" for folder in Path(name).parents if name.startswith(("cli/", "face/", "service/", "tasks/"))]
+        folders = [
+            f"`{folder}/`" for folder in Path(name).parents if name.startswith(("cli/", "face/", "service/", "tasks/"))
+        ]
         known = any(word in text for word in (f"`{name}`", *folders))
         assert known or path.name in ("__init__.py", "__main__.py"), name
 

@@ -285,7 +285,7 @@ def test_a_disk_that_is_full_is_a_sentence(
 
 def test_an_unknown_room_is_told_the_known_ones(outcrop: Command, copier: Path, discs: Path, tmp_path: Path) -> None:
     done = outcrop("predict", "pepper", discs, "--out", tmp_path / "run", "-m", copier)
-    assert (done.code, done.err) == (2, "outcrop: no task 'pepper': choose one of salt, tailings\n")
+    assert (done.code, done.err) == (2, "outcrop: no task 'pepper': choose one of flares, salt, tailings\n")
 
 
 def spoilt_model(kind: str, folder: Path, model_file: Command) -> Path:

@@ -116,7 +116,7 @@ def test_without_json_the_numbers_are_shown_and_where_the_rest_is(
 
 def test_the_rooms_are_listed_with_what_they_assume(outcrop: Command) -> None:
     assert "salt velocity = 4500 m/s" in outcrop("tasks").out
-    (room, _) = outcrop("tasks", "--json").record
+    (_, room, _) = outcrop("tasks", "--json").record
     assert room["name"] == "salt" and room["classes"] == ["salt"] and "pictures" in room["recipes"]
 
 

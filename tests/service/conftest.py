@@ -83,7 +83,10 @@ class Service:
         raise AssertionError(f"the job {id} did not end within {seconds} s")
 
     def left(self) -> list[str]:
-        """Half-written files and folders below the service's folder."""
+        """Half-written files and folders below the service's folder, once no job is in work any more."""
+        until = time.monotonic() + 60
+        while set(self.house.jobs.counts()) & {"queued", "running"} and self.house.workers and time.monotonic() < until:
+            time.sleep(0.1)
         return [str(p) for p in self.folder.rglob("*") if p.name.endswith(".part") or ".part" in p.name]
 
 
@@ -99,6 +102,12 @@ def started(folder: Path, **settings: Any) -> Iterator[Service]:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all tests that change none of its limits."""
     yield from started(tmp_path_factory.mktemp("service"))
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service for one file of tests that start and stop the application themselves."""
+    yield from started(tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture
@@ -137,15 +146,17 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 parent.chmod(0o755)
         shutil.chown(folder, "postgres", "postgres")
     data = folder / "data"
-    quiet = {"check": True, "capture_output": True, "timeout": 120, "cwd": folder}
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    begin = [initdb, "-D", data, "-A", "trust", "-U", "outcrop", "--no-sync"]
     try:
-        subprocess.run([*user, initdb, "-D", data, "-A", "trust", "-U", "outcrop", "--no-sync"], **quiet)  # type: ignore[call-overload]
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-        subprocess.run([*user, ctl, "-D", data, "-w", "-o", options, "-l", folder / "log", "start"], **quiet)  # type: ignore[call-overload]
+        for command in (begin, [ctl, "-D", data, "-w", "-o", options, "-l", folder / "log", "start"]):
+            subprocess.run([*user, *command], check=True, capture_output=True, timeout=120, cwd=folder)
     except (subprocess.SubprocessError, OSError, LookupError) as error:
         pytest.skip(f"PostgreSQL does not start here: {error}")
     yield f"postgresql://outcrop@/postgres?host={folder}"
-    subprocess.run([*user, ctl, "-D", data, "-m", "immediate", "stop"], capture_output=True, timeout=60, check=False, cwd=folder)
+    subprocess.run(
+        [*user, ctl, "-D", data, "-m", "immediate", "stop"], capture_output=True, timeout=60, check=False, cwd=folder
+    )
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

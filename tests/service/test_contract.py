@@ -9,15 +9,14 @@ schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis: p
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-
 EXAMPLES = int(os.environ.get("OUTCROP_EXAMPLES", "4"))
 """Requests for each route; hundreds in the long run."""
 
 
 @pytest.fixture(scope="module")
-def api(service: Any) -> Any:
-    """The description that the service gives of itself."""
-    return schemathesis.openapi.from_asgi("/openapi.json", service.client.app, headers={"host": "127.0.0.1"})
+def api(own: Any) -> Any:
+    """The description that the service gives of itself; asking it starts and stops the application, so it is one of its own."""
+    return schemathesis.openapi.from_asgi("/openapi.json", own.client.app, headers={"host": "127.0.0.1"})
 
 
 def test_no_request_meets_a_defect(api: Any) -> None:
@@ -34,7 +33,14 @@ def test_no_request_meets_a_defect(api: Any) -> None:
         kind = answer.headers.get("content-type", [""])[0]
         assert answer.status_code < 400 or kind.startswith("application/problem+json"), (case.path, answer.text)
 
-    quick = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
+    quick = settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
     operations = [found.ok() for found in api.get_all_operations()]
     for operation in operations:
         if not operation.path.endswith("/events"):  # a stream; followed to its end in test_predict
@@ -44,7 +50,13 @@ def test_no_request_meets_a_defect(api: Any) -> None:
 
 def test_the_description_is_whole_and_fetches_nothing(service: Any) -> None:
     api = service.client.get("/openapi.json").json()
-    assert {"/tasks/{room}/predict", "/tasks/{room}/measure", "/jobs/{id}/events", "/results/{id}/{name}", "/models"} <= set(api["paths"])
+    assert {
+        "/tasks/{room}/predict",
+        "/tasks/{room}/measure",
+        "/jobs/{id}/events",
+        "/results/{id}/{name}",
+        "/models",
+    } <= set(api["paths"])
     for path, verbs in api["paths"].items():
         for verb, route in verbs.items():
             assert route.get("description"), f"{verb} {path} says nothing of itself"

@@ -47,12 +47,16 @@ def test_its_files_are_made_when_they_are_asked_for_and_are_those_of_the_python_
     assert service.left() == []
 
 
-def test_the_same_picture_alone_and_among_others_gives_the_same_numbers(service: Any, picture: Callable[..., bytes]) -> None:
+def test_the_same_picture_alone_and_among_others_gives_the_same_numbers(
+    service: Any, picture: Callable[..., bytes]
+) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     alone = [service.predict(picture(seed), f"alone-{seed}.png").json()["record"] for seed in range(40, 44)]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda seed: service.predict(picture(seed), f"with-{seed}.png").json()["record"], range(40, 44)))
+        together = list(
+            pool.map(lambda seed: service.predict(picture(seed), f"with-{seed}.png").json()["record"], range(40, 44))
+        )
     assert [numbers(record) for record in together] == [numbers(record) for record in alone]
 
 
@@ -125,7 +129,9 @@ def test_every_room_tells_what_it_takes_and_has_an_example(service: Any, room: s
     assert cards and all(len(card["sha256"]) == 64 and card["limits"] for card in cards)
 
 
-def test_several_files_make_one_run_and_a_bad_one_among_them_is_named(service: Any, picture: Callable[..., bytes], encode: Any) -> None:
+def test_several_files_make_one_run_and_a_bad_one_among_them_is_named(
+    service: Any, picture: Callable[..., bytes], encode: Any
+) -> None:
     flat = encode(np.zeros((40, 40), np.uint8))
     files = [("file", ("same.png", picture(1))), ("file", ("same.png", picture(2))), ("file", ("flat.png", flat))]
     done = service.client.post("/tasks/salt/predict", files=files, data={"wait": "60"})
@@ -165,14 +171,18 @@ def test_a_setting_cannot_name_a_file_of_the_machine(service: Any, tmp_path: Pat
         assert refused.status_code == 400 and "companion" in refused.json()["detail"]
 
 
-def test_a_corrected_mask_becomes_training_data(service: Any, picture: Callable[..., bytes], encode: Any, tmp_path: Path) -> None:
+def test_a_corrected_mask_becomes_training_data(
+    service: Any, picture: Callable[..., bytes], encode: Any, tmp_path: Path
+) -> None:
     from outcrop.service.corrections import export
 
     answer = service.predict(picture(21), "fix me.png").json()
     mask = np.zeros((101, 101), np.uint8)
     mask[30:60, 20:70], mask[:5] = 1, 255
     place = f"/results/{answer['id']}/corrections"
-    kept = service.client.post(place, files={"mask": ("m.png", encode(mask))}, data={"author": "Ana", "note": "top was cut"})
+    kept = service.client.post(
+        place, files={"mask": ("m.png", encode(mask))}, data={"author": "Ana", "note": "top was cut"}
+    )
     assert kept.status_code == 201, kept.text
     assert service.client.get(place).json()["corrections"][0]["author"] == "Ana"
     stored = service.client.get(kept.json()["href"]).content
@@ -181,7 +191,15 @@ def test_a_corrected_mask_becomes_training_data(service: Any, picture: Callable[
     labelled = tasks.load("salt").examples(tmp_path / "data")
     assert count == len(labelled) == 1
     assert np.array_equal(labelled.masks[0] > 0, mask == 1)
-    assert json.loads((tmp_path / "data" / "corrections.json").read_text())[0]["models"][0] == answer["record"]["models"][0]["sha256"]
-    for wrong, status in ((encode(mask[:50]), 422), (encode(mask + 7), 422), (b"GIF89a", 415), (encode(np.zeros((101, 101, 3), np.uint8) + np.uint8([1, 0, 0])), 422)):
+    assert (
+        json.loads((tmp_path / "data" / "corrections.json").read_text())[0]["models"][0]
+        == answer["record"]["models"][0]["sha256"]
+    )
+    for wrong, status in (
+        (encode(mask[:50]), 422),
+        (encode(mask + 7), 422),
+        (b"GIF89a", 415),
+        (encode(np.zeros((101, 101, 3), np.uint8) + np.uint8([1, 0, 0])), 422),
+    ):
         assert service.client.post(place, files={"mask": ("m.png", wrong)}).status_code == status
     assert service.left() == []

@@ -19,6 +19,7 @@ def watch(
     out: Out,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Model file, in place of the shipped ones.")] = None,
     engine: Annotated[Engine, typer.Option(help="What runs the models.")] = Engine.auto,
+    rate: Annotated[float | None, typer.Option(help="Frames a second of a folder whose pictures tell no time.")] = None,
     every: Annotated[float | None, typer.Option(help="Least seconds between frames that are looked at.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time; a camera is watched without end otherwise.")] = None,
     patience: Annotated[float, typer.Option(help="Seconds without a frame after which a camera is given up.")] = 600.0,
@@ -43,13 +44,17 @@ def watch(
             console.print(f"{step.seconds:.1f} s  {step.frames} frames  {step.alerts} alerts", end="\r")
 
     found = run(
-        task, source, out, models=model or (), engine=engine.value, every=every, minutes=minutes, patience=patience, video=video,
+        task, source, out, models=model or (), engine=engine.value, rate=rate, every=every, minutes=minutes, patience=patience, video=video,
         threshold=threshold, stop=stop, on_progress=tell,
     )  # fmt: skip
     facts = found.facts
-    typer.echo(f"{facts['frames']} frames of {facts['seconds']:.1f} s, {facts['frames_missed']} missed, {facts['alerts']} alerts")
+    typer.echo(
+        f"{facts['frames']} frames of {facts['seconds']:.1f} s, {facts['frames_missed']} missed, {facts['alerts']} alerts"
+    )
     for track in facts["tracks"]:
-        typer.echo(f"  {track['label']} {track['track']}: seen {track['seconds_seen']:.1f} s, not seen {track['seconds_not_seen']:.1f} s")
+        typer.echo(
+            f"  {track['label']} {track['track']}: seen {track['seconds_seen']:.1f} s, not seen {track['seconds_not_seen']:.1f} s"
+        )
     typer.echo(f"log: {found.log}")
 
 
@@ -69,4 +74,6 @@ def convert(
     found = run(source, out, to, classes=names, images=images, overwrite=overwrite)
     for note in found.notes:
         typer.echo(note, err=True)
-    typer.echo(f"{found.objects} objects of {', '.join(found.classes)} in {found.pictures} pictures: {found.written[0] if found.written else out}")
+    typer.echo(
+        f"{found.objects} objects of {', '.join(found.classes)} in {found.pictures} pictures: {found.written[0] if found.written else out}"
+    )

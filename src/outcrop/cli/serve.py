@@ -14,7 +14,10 @@ app.add_typer(corrections, name="corrections")
 
 Folder = Annotated[Path, typer.Option("--folder", help="Where results and the job table lie.")]
 Database = Annotated[
-    str, typer.Option("--database", envvar="OUTCROP_DATABASE", help="postgresql://user@host/name; SQLite in --folder unless given.")
+    str,
+    typer.Option(
+        "--database", envvar="OUTCROP_DATABASE", help="postgresql://user@host/name; SQLite in --folder unless given."
+    ),
 ]
 HOME = Path("outcrop-service")
 
@@ -58,14 +61,20 @@ def serve(
 
 
 @app.command()
-def worker(folder: Folder = HOME, database: Database = "") -> None:
+def worker(
+    folder: Folder = HOME, database: Database = "",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A further setting: NAME=VALUE, see docs/service.md.")] = None,
+) -> None:  # fmt: skip
     """Do jobs of a service whose folder and database are shared, until stopped."""
     import os
 
-    from outcrop.service.settings import VARIABLE, Settings
+    from outcrop.cli.words import pairs
+    from outcrop.service.serve import said
+    from outcrop.service.settings import VARIABLE
     from outcrop.service.worker import main
 
-    os.environ[VARIABLE] = Settings(folder=folder, database=database).to_json()
+    given = {"folder": str(folder), "database": database}
+    os.environ[VARIABLE] = said(given, pairs(settings, "--set")).to_json()
     main()
 
 

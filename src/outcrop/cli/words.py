@@ -13,7 +13,7 @@ import typer
 if TYPE_CHECKING:
     from outcrop.core.task import Result
 
-Room = Annotated[str, typer.Argument(help="The room: salt or tailings. `outcrop tasks` lists them.")]
+Room = Annotated[str, typer.Argument(help="The room: salt, tailings or flares. `outcrop tasks` lists them.")]
 Inputs = Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, new or empty.", show_default=False)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Write into a folder that holds other files.")]

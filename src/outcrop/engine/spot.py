@@ -5,7 +5,7 @@ that give a probability map. The whole photo is seen at the size the segmenter w
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,10 +47,15 @@ class Spotter:
 
     @property
     def card(self) -> Card:
-        """What speaks for all: the first detector's card, or a plain one for an export from elsewhere, which has none."""
+        """What speaks for all: the first detector's card, or a plain one for an export from elsewhere, which has none;
+        the models' own errors are those that either kind of card knows."""
         plain = Card(name="given", task=self.task.name, classes=self.task.classes, bands=self.task.bands, chip=0, head="detect",
                      calibration=Calibration(threshold=(PLAIN_SCORE,) * len(self.task.classes)))  # fmt: skip
-        return self.detectors[0].card or plain
+        card = self.detectors[0].card or plain
+        if self.outlines is None:
+            return card
+        errors = {**self.outlines.card.calibration.errors, **card.calibration.errors}
+        return replace(card, calibration=replace(card.calibration, errors=errors))
 
     def spot(self, scene: Scene, threshold: float | None = None) -> Detections:
         """Everything seen in a photo, with its pixels; ``threshold`` is a least score in place of the card's."""

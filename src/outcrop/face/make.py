@@ -1,6 +1,5 @@
 """Made-up scenes, training, judging, labels in another format, cameras."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +41,20 @@ def convert(source: str | Path, out: str | Path, to: str, **settings: Any) -> An
     return run(Path(source), Path(out), to, **settings)
 
 
-def watch(
-    task: str, source: str | Path, out: str | Path, *, settings: Mapping[str, str] | None = None, **how: Any
-) -> Any:
+def watch(task: str, source: str | Path, out: str | Path, *, rate: float | None = None, **how: Any) -> Any:
     """Follow a camera or a film frame by frame; see ``outcrop.engine.filmed.watched``.
 
     Args:
         source: address of a camera, a film, or a folder of frames.
+        rate: frames a second of a folder whose pictures tell no time.
         how: models, engine, and what ``watched`` takes: every, minutes, video, patience, rules, camera, stop.
     """
     from outcrop.engine.filmed import watched
     from outcrop.engine.spot import Spotters
+    from outcrop.sources.film import open_film
 
     room = load_task(task)
     models, engine = how.pop("models", ()), how.pop("engine", "auto")
     spotter = Spotters(room, [str(model) for model in models], engine=engine, flips="alternate").spotter()
-    return watched(str(source), spotter, room, Path(out), **how)
+    film = open_film(Path(source), rate=rate) if rate else str(source)
+    return watched(film, spotter, room, Path(out), **how)

@@ -85,8 +85,10 @@ class Net(nn.Module):
 
 def _depthwise_in_float32(self: nn.Conv2d, x: Tensor) -> Tensor:
     """Depthwise convolution as CPUs like it in training, where bf16's backward is up to 20 times slower than float32's."""
-    if hasattr(self, "static_padding"):  # layers of segmentation-models-pytorch's own EfficientNets pad first
-        x = self.static_padding(x)
+    pad: Any = getattr(
+        self, "static_padding", None
+    )  # layers of segmentation-models-pytorch's own EfficientNets pad first
+    x = x if pad is None else pad(x)
     if not self.training:
         return F.conv2d(x, self.weight.to(x.dtype), None, self.stride, self.padding, 1, self.groups)
     with torch.autocast("cpu", enabled=False):

@@ -34,7 +34,14 @@ def load_lite0(encoder: nn.Module, name: str, bands: int) -> None:
     encoder.load_state_dict(state)
 
 
-UNUSED = ("num_batches_tracked", "_conv_head.weight", "_bn1.weight", "_bn1.bias", "_bn1.running_mean", "_bn1.running_var")
+UNUSED = (
+    "num_batches_tracked",
+    "_conv_head.weight",
+    "_bn1.weight",
+    "_bn1.bias",
+    "_bn1.running_mean",
+    "_bn1.running_var",
+)
 """Ends of names that their file leaves out: counters, and the encoder's last layer, which no U-Net uses."""
 
 RED_GREEN_BLUE = [2, 1, 0]

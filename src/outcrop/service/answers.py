@@ -53,14 +53,19 @@ def of_result(house: House, row: Mapping[str, Any], *, listed: bool = False) -> 
     id = row["id"]
     more = {}
     if listed:
-        more = {"files": files(house.store.out(id), f"/results/{id}"), "inputs": files(house.store.inputs(id), f"/results/{id}/inputs")}
+        more = {
+            "files": files(house.store.out(id), f"/results/{id}"),
+            "inputs": files(house.store.inputs(id), f"/results/{id}/inputs"),
+        }
     plain = {name: row[name] for name in ("id", "task", "verb", "name", "created", "expires", "parent", "record")}
     return {**plain, "state": "done", "progress": 1.0, "links": links(id), **more}
 
 
 def of_job(job: Mapping[str, Any]) -> dict[str, Any]:
     """A job as ``schemas.Answer``, without a record."""
-    plain = {name: job[name] for name in ("id", "task", "verb", "state", "name", "created", "progress", "stage", "problem")}
+    plain = {
+        name: job[name] for name in ("id", "task", "verb", "state", "name", "created", "progress", "stage", "problem")
+    }
     return {**plain, "parent": job["payload"].get("parent"), "links": links(job["id"])}
 
 
@@ -97,5 +102,9 @@ def served(request: Request, path: Path, *, original: bool = False) -> FileRespo
         headers["content-security-policy"] = PAGE_POLICY
     kind = "application/octet-stream" if original else media(path.name)
     return FileResponse(
-        path, headers=headers, media_type=kind, filename=path.name, content_disposition_type="attachment" if save else "inline"
+        path,
+        headers=headers,
+        media_type=kind,
+        filename=path.name,
+        content_disposition_type="attachment" if save else "inline",
     )

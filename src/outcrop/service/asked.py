@@ -34,14 +34,20 @@ class Asked(BaseModel):
 
     model: Words = Field(default=[], description="Shipped sets of models, in place of the fitting one.")
     assume: Words = Field(default=[], description="NAME=VALUE or NAME=LOW:BEST:HIGH.")
-    threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(default=None, description="Probability that makes a pixel count.")
+    threshold: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Probability that makes a pixel count."
+    )
     flips: Literal["none", "alternate", "all"] = Field(default="alternate", description="Mirror images.")
     format: Words = Field(default=[], description="Extra files for the whole run.")
-    setting: Words = Field(default=[], description="NAME=VALUE of the room's settings; files are named as they were uploaded.")
+    setting: Words = Field(
+        default=[], description="NAME=VALUE of the room's settings; files are named as they were uploaded."
+    )
     bands: Word | None = Field(default=None, description="Bands of rasters, by name or number, red first: B4,B3,B2.")
     no_area: bool = Field(default=False, description="See rasters without a map projection too, for masks alone.")
     vertical: Literal["auto", "time", "depth"] = Field(default="auto", description="Vertical axis of seismic data.")
-    sample_interval: Annotated[Finite, Field(gt=0)] | None = Field(default=None, description="In ms (time) or m (depth).")
+    sample_interval: Annotated[Finite, Field(gt=0)] | None = Field(
+        default=None, description="In ms (time) or m (depth)."
+    )
     spacing: Word | None = Field(default=None, description="Metres between inlines,crosslines: 25 or 25,12.5.")
     byte: Words = Field(default=[], description="SEG-Y trace header byte: inline=9, crossline=21, x=73, y=77.")
     endian: Literal["auto", "big", "little"] = Field(default="auto", description="Byte order of SEG-Y.")
@@ -98,7 +104,9 @@ def settings_of(asked: Asked, room: Task) -> dict[str, str]:
     found = pairs(asked.setting, "setting")
     for name, value in found.items():
         if name not in room.settings:
-            raise UsageError(f"the room {room.name} takes no setting {name!r}: it knows {', '.join(room.settings) or 'none'}")
+            raise UsageError(
+                f"the room {room.name} takes no setting {name!r}: it knows {', '.join(room.settings) or 'none'}"
+            )
         if re.search(r"[/\\~\0]|\.\.|^\w:", value):
             raise UsageError(f"the setting {name} holds a path: send the file as companion and give its name alone")
     return found

@@ -19,7 +19,7 @@ from outcrop import face
 from outcrop.core.errors import DamagedFile, NothingToSee, OutcropError, TooLarge
 from outcrop.core.scene import Scene
 from outcrop.core.task import Task
-from outcrop.service.problems import of_record, problem_of
+from outcrop.service.problems import of_record, out_of_memory, problem_of
 from outcrop.sources.image import PictureOptions, open_picture
 
 LEAST_SEEN = 0.05
@@ -72,10 +72,9 @@ def decode_loop(pipe: Connection, work: Mapping[str, Any]) -> None:
 
 def _blamed(error: BaseException, shown: str) -> dict[str, Any]:
     """Whatever a decoder raised, as a refusal of the file."""
-    found = problem_of(error) if isinstance(error, OutcropError | MemoryError | OSError) else None
-    if found is None or found.status_code == 500:
-        found = problem_of(DamagedFile(f"{shown} is damaged ({type(error).__name__}): copy or export it again"))
-    return found.document()
+    told = isinstance(error, OutcropError | MemoryError) or out_of_memory(error)
+    said = DamagedFile(f"{shown} is damaged ({type(error).__name__}): copy or export it again")
+    return problem_of(error if told else said).document()
 
 
 def decoded(path: Path, max_pixels: int, *, strict: bool) -> tuple[dict[str, Any], memoryview]:
@@ -124,7 +123,9 @@ def refuse_unseen(share: float, name: str) -> None:
         NothingToSee: less than 5 % of the pixels hold a value.
     """
     if share < LEAST_SEEN:
-        raise NothingToSee(f"{name} holds values in {100 * share:.1f} % of its pixels, and 5 % are wanted: send another")
+        raise NothingToSee(
+            f"{name} holds values in {100 * share:.1f} % of its pixels, and 5 % are wanted: send another"
+        )
 
 
 # Jobs ---------------------------------------------------------------------------------------------------------
@@ -211,4 +212,6 @@ def _refuse_large(path: Path, options: Any, limit: int, room: Task) -> None:
         return
     rows, cols = source.grid.shape if isinstance(source, Scene) else (0, 0)
     if rows * cols > limit:
-        raise TooLarge(f"{path.name}: {cols} x {rows} = {rows * cols / 1e6:.0f} MP, and the limit is {limit / 1e6:.0f} MP: cut it into parts")
+        raise TooLarge(
+            f"{path.name}: {cols} x {rows} = {rows * cols / 1e6:.0f} MP, and the limit is {limit / 1e6:.0f} MP: cut it into parts"
+        )

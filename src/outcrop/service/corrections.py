@@ -149,7 +149,9 @@ def _picture(source: Path, path: Path) -> None:
 
     scene: Scene = open_picture(source)
     planes = grey(scene.read(scene.grid.whole))
-    write_png(path, Image.fromarray(planes[0] if len(planes) == 1 else np.ascontiguousarray(np.moveaxis(planes[:3], 0, 2))))
+    write_png(
+        path, Image.fromarray(planes[0] if len(planes) == 1 else np.ascontiguousarray(np.moveaxis(planes[:3], 0, 2)))
+    )
 
 
 def _boxes(folder: Path, name: str, source: Path, mask: Mask) -> None:

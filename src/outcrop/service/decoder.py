@@ -57,7 +57,12 @@ class Decoder:
         if not pipe.poll(self.settings.decode_seconds):
             self._stop()
             seconds = self.settings.decode_seconds
-            raise Problem(504, "slow-decoding", f"{order['shown']} was not decoded within {seconds:g} s: save it anew", limit=seconds)
+            raise Problem(
+                504,
+                "slow-decoding",
+                f"{order['shown']} was not decoded within {seconds:g} s: save it anew",
+                limit=seconds,
+            )
         facts: dict[str, Any] = json.loads(pipe.recv_bytes(1 << 20))
         if said := facts.get("problem"):
             raise Problem(said["status"], said["type"].rsplit(":", 1)[-1], said["detail"])

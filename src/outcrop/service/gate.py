@@ -33,7 +33,9 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin", "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }  # fmt: skip
 
-PUBLIC = ("/livez", "/readyz", "/docs", "/openapi.json", "/static/", "/assets/")
+GUARDED = ("tasks", "jobs", "results", "models", "metrics")
+"""First words of the addresses that need a key where keys are wanted; the rest is health, words and the page itself."""
+
 SAFE = ("GET", "HEAD", "OPTIONS")
 GRACE = 5.0
 """Seconds before the speed of an upload is judged."""
@@ -106,7 +108,11 @@ class Gate:
         host = headers.get("host", "")
         name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
         if "*" not in self.hosts and name.lower() not in self.hosts:
-            raise Problem(400, "unknown-host", "this service is not reached under that name: the operator lists names with --allow-host")
+            raise Problem(
+                400,
+                "unknown-host",
+                "this service is not reached under that name: the operator lists names with --allow-host",
+            )
         if scope["method"] not in SAFE:
             self._same_origin(headers, host)
         caller = self._caller(scope, headers)
@@ -122,12 +128,14 @@ class Gate:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
         if foreign or site == "cross-site":
-            raise Problem(403, "foreign-origin", "a page of another origin may not do this: open the service's own page")
+            raise Problem(
+                403, "foreign-origin", "a page of another origin may not do this: open the service's own page"
+            )
 
     def _caller(self, scope: Scope, headers: Headers) -> Caller:
         """Who asks, and whether the role is enough."""
         path = scope["path"]
-        if path == "/" or path.startswith(PUBLIC):
+        if path.lstrip("/").split("/", 1)[0] not in GUARDED:
             return Caller(owner="anyone", role="viewer")
         if not self.keys.wanted() and self.settings.open:
             return LOCAL
@@ -140,7 +148,9 @@ class Gate:
             raise Problem(401, "no-key", sentence, headers={"WWW-Authenticate": 'Bearer realm="outcrop"'})
         needed = "admin" if path == "/metrics" else "viewer" if scope["method"] in SAFE else "analyst"
         if not found.may(needed):
-            raise Problem(403, "role", f"this key's role is {found.role}, and {needed} is wanted: ask the operator for another")
+            raise Problem(
+                403, "role", f"this key's role is {found.role}, and {needed} is wanted: ask the operator for another"
+            )
         return found
 
     def _client(self, scope: Scope, headers: Headers) -> str:

@@ -31,6 +31,8 @@ class House:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.rooms = [name for name in tasks.names() if not settings.rooms or name in settings.rooms]
+        self._loaded: dict[str, Task] = {}
         self.metrics = Metrics()
         settings.folder.mkdir(parents=True, exist_ok=True)
         self.engine = connect(settings.url)
@@ -44,13 +46,9 @@ class House:
         self.threads: list[threading.Thread] = []
         self.cards: dict[str, list[dict[str, Any]]] = {}
         self.fault = "the models are being loaded"
+        self.taking = 0
         self.writing: dict[str, threading.Lock] = {}
         self._turn = threading.Lock()
-
-    @property
-    def rooms(self) -> list[str]:
-        """Names of the tasks offered."""
-        return [name for name in tasks.names() if not self.settings.rooms or name in self.settings.rooms]
 
     def room(self, name: str) -> Task:
         """One task.
@@ -60,7 +58,9 @@ class House:
         """
         if name not in self.rooms:
             raise UnknownTask(f"no task {name[:40]!r}: choose one of {', '.join(self.rooms) or '(none)'}")
-        return tasks.load(name)
+        if name not in self._loaded:
+            self._loaded[name] = tasks.load(name)
+        return self._loaded[name]
 
     def check_models(self) -> None:
         """Read every card, so that a damaged model stops the start and not a request.

@@ -80,7 +80,9 @@ def submit(
         raise Problem(422, "no-file", "no file came: send at least one in the field file")
     if len(files) + len(companions) > house.settings.max_files:
         limit = house.settings.max_files
-        raise Problem(413, "too-many-files", f"{len(files)} files came, and {limit} are taken at once: send fewer", limit=limit)
+        raise Problem(
+            413, "too-many-files", f"{len(files)} files came, and {limit} are taken at once: send fewer", limit=limit
+        )
     id = new_id()
     try:
         taken = keep(house, id, wish, files)
@@ -156,7 +158,11 @@ def _begin(
     if found := house.store.known(caller.owner, key):
         house.store.drop(id)
         return found["id"], found
-    work = {"folder": str(house.store.inputs(id).resolve()), "inputs": [one.name for one in taken], "asked": wish.asked.model_dump()}
+    work = {
+        "folder": str(house.store.inputs(id).resolve()),
+        "inputs": [one.name for one in taken],
+        "asked": wish.asked.model_dump(),
+    }
     payload = {"work": work, "names": {one.name: one.shown for one in taken}}
     name = taken[0].shown if len(taken) == 1 else f"{taken[0].shown} and {len(taken) - 1} more"
     only = taken[0]
@@ -224,7 +230,9 @@ def written(house: House, row: dict[str, Any]) -> dict[str, Any]:
         work = row["payload"]["work"]
         path = house.store.inputs(row["id"]) / work["inputs"][0]
         if not path.is_file():
-            raise Problem(410, "gone", "what was sent has been deleted, so its files cannot be made any more: send it again")
+            raise Problem(
+                410, "gone", "what was sent has been deleted, so its files cannot be made any more: send it again"
+            )
         part = house.store.part(row["id"], 1)
         house.lane.write(house.room(row["task"]), path, row["name"], part, Asked(**work["asked"]))
         record, size = house.store.settle(row["id"], part)

@@ -88,7 +88,10 @@ class Jobs:
         """What a client is told when no more jobs are taken, with the seconds after which one may be."""
         with self.engine.connect() as connection:
             spent = connection.execute(
-                select(jobs.c.finished - jobs.c.started).where(jobs.c.state == "done").order_by(jobs.c.finished.desc()).limit(21)
+                select(jobs.c.finished - jobs.c.started)
+                .where(jobs.c.state == "done")
+                .order_by(jobs.c.finished.desc())
+                .limit(21)
             ).scalars()
             seconds = sorted(float(one) for one in spent if one is not None)
         usual = seconds[len(seconds) // 2] if seconds else 5.0
@@ -137,7 +140,10 @@ class Jobs:
     def _mine(self, job: Mapping[str, Any]) -> Any:
         """Whether a row still belongs to the worker that claimed it, in this try."""
         return and_(
-            jobs.c.id == job["id"], jobs.c.worker == job["worker"], jobs.c.tries == job["tries"], jobs.c.state == "running"
+            jobs.c.id == job["id"],
+            jobs.c.worker == job["worker"],
+            jobs.c.tries == job["tries"],
+            jobs.c.state == "running",
         )
 
     def heartbeat(self, job: Mapping[str, Any], progress: float, stage: str) -> str:
@@ -168,7 +174,9 @@ class Jobs:
 
     def release(self, job: Mapping[str, Any]) -> None:
         """Give a job back unharmed, as when the service is stopped: the try does not count."""
-        back = update(jobs).where(self._mine(job)).values(state="queued", lease=None, tries=jobs.c.tries - 1, worker=None)
+        back = (
+            update(jobs).where(self._mine(job)).values(state="queued", lease=None, tries=jobs.c.tries - 1, worker=None)
+        )
         with self.engine.begin() as connection:
             connection.execute(back)
 

@@ -72,7 +72,9 @@ class Keys:
 
     def revoke(self, prefix: str) -> bool:
         """End a key; False when there is none of this beginning."""
-        ended = update(keys).where(keys.c.prefix == prefix[:SHOWN], keys.c.revoked.is_(None)).values(revoked=time.time())
+        ended = (
+            update(keys).where(keys.c.prefix == prefix[:SHOWN], keys.c.revoked.is_(None)).values(revoked=time.time())
+        )
         with self.engine.begin() as connection:
             return connection.execute(ended).rowcount > 0
 

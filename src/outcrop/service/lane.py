@@ -59,6 +59,7 @@ class Lane:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self._eyes: dict[str, Any] = {}
+        self._named: dict[int, list[dict[str, Any]]] = {}
         self._loading = threading.Lock()
         self._working = threading.Lock()
         self._queue: Queue[Waiting | None] = Queue(maxsize=settings.lane)
@@ -191,7 +192,9 @@ class Lane:
 
     def _answer(self, room: Task, scene: Scene, shown: str, sha256: str, asked: Asked) -> dict[str, Any]:
         if room.on_map and not asked.no_area:
-            raise WrongUnit(f"{shown} has no map projection, so areas cannot be measured: send a GeoTIFF, or ask for masks with no_area")
+            raise WrongUnit(
+                f"{shown} has no map projection, so areas cannot be measured: send a GeoTIFF, or ask for masks with no_area"
+            )
         ensemble = self.fitting(room, scene)
         prepared = room.prepare(scene, looks_of(room, ensemble.card))
         if prepared.blank:
@@ -214,8 +217,19 @@ class Lane:
             "notes": list(notes), "files": [], "measurements": [as_record(m) for m in measurements],
         }  # fmt: skip
         request = self._request(room, Path(shown), Path(), asked)
-        told = cast(Run, _Told(request=request, ensembles=self.eyes(room), given=given))
-        return face.summary(told, {shown: entry})
+        record = face.summary(cast(Run, _Told(request=request, ensembles=_Nobody(), given=given)), {shown: entry})
+        record["models"] = self._names(ensemble)
+        return record
+
+    def _names(self, ensemble: Ensemble | Spotter) -> list[dict[str, Any]]:
+        """Models as an answer names them; what else their cards say is told once, at ``/models``."""
+        key = id(ensemble)
+        if key not in self._named:
+            self._named[key] = [
+                {"file": m.path.name, "sha256": m.sha256, "precision": m.card.precision if m.card else "as given"}
+                for m in ensemble.models
+            ]
+        return self._named[key]
 
     def _request(self, room: Task, path: Path, out: Path, asked: Asked) -> Request:
         return Request(
@@ -247,7 +261,13 @@ class _Told:
     """What a record is made of, where no run was needed."""
 
     request: Request
-    ensembles: Any
+    ensembles: "_Nobody"
     given: Any
 
 
+class _Nobody:
+    """Models that a record shall not describe at length: that takes longer than seeing."""
+
+    def named(self, files: set[str]) -> list[Any]:
+        """None of them."""
+        return []

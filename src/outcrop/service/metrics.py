@@ -18,14 +18,23 @@ class Metrics:
         names = ("method", "route", "status")
         self.requests = Counter("outcrop_requests_total", "Requests answered.", names, registry=self.registry)
         self.seconds = Histogram(
-            "outcrop_request_seconds", "Time to the end of the answer.", ("route",), buckets=SECONDS, registry=self.registry
+            "outcrop_request_seconds",
+            "Time to the end of the answer.",
+            ("route",),
+            buckets=SECONDS,
+            registry=self.registry,
         )
         self.open = Gauge("outcrop_requests_open", "Requests in work.", registry=self.registry)
         self.batch = Histogram(
-            "outcrop_batch_pictures", "Pictures that shared a batch.", buckets=(1, 2, 4, 8, 16, 32), registry=self.registry
+            "outcrop_batch_pictures",
+            "Pictures that shared a batch.",
+            buckets=(1, 2, 4, 8, 16, 32),
+            registry=self.registry,
         )
         self.jobs = Gauge("outcrop_jobs", "Jobs by state.", ("state",), registry=self.registry)
-        self.lane = Gauge("outcrop_pictures_waiting", "Pictures waiting to be answered at once.", registry=self.registry)
+        self.lane = Gauge(
+            "outcrop_pictures_waiting", "Pictures waiting to be answered at once.", registry=self.registry
+        )
         self.memory = Gauge("outcrop_memory_bytes", "Resident memory of this process.", registry=self.registry)
         self.free = Gauge("outcrop_disk_free_bytes", "Bytes free where results are kept.", registry=self.registry)
 

@@ -56,7 +56,7 @@ def problem_of(error: BaseException) -> Problem:
         return error
     if isinstance(error, OutcropError):
         return Problem(http_status(error), kebab(type(error).__name__), str(error))
-    if isinstance(error, MemoryError) or _out_of_memory(error):
+    if isinstance(error, MemoryError) or out_of_memory(error):
         return Problem(422, "resource-limit", "this needs more memory than the service allows: cut the file into parts")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Problem(507, "disk-full", "the disk of the service is full: delete results or ask the operator")
@@ -70,10 +70,16 @@ def problem_of(error: BaseException) -> Problem:
     return Problem(500, "defect", "the service has failed at this: tell its operator the time of this request")
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
     """The faces that too little memory has beside its own."""
     said = str(error).lower()
-    words = ("failed to map segment", "cannot allocate", "bad_alloc", "bad allocation", "could not create decoder object")
+    words = (
+        "failed to map segment",
+        "cannot allocate",
+        "bad_alloc",
+        "bad allocation",
+        "could not create decoder object",
+    )
     return (isinstance(error, OSError) and error.errno == errno.ENOMEM) or any(word in said for word in words)
 
 
@@ -102,10 +108,18 @@ def install(app: FastAPI) -> None:
             return answer(error, request.url.path)
         status = error.status_code if isinstance(error, HTTPException) else 500
         said = str(error.detail) if isinstance(error, HTTPException) else ""
-        detail = {404: "there is nothing at this address: see /docs", 405: "this address takes other methods: see /docs"}
+        detail = {
+            404: "there is nothing at this address: see /docs",
+            405: "this address takes other methods: see /docs",
+        }
         headers = error.headers if isinstance(error, HTTPException) else None
         return answer(
-            Problem(status, kebab(TITLES.get(status, "refused").replace(" ", "-")), detail.get(status, said), headers=headers),
+            Problem(
+                status,
+                kebab(TITLES.get(status, "refused").replace(" ", "-")),
+                detail.get(status, said),
+                headers=headers,
+            ),
             request.url.path,
         )
 

@@ -65,11 +65,17 @@ def _keep(here: House, who: Caller, id: str, mask: UploadFile, facts: dict[str, 
         raise absent("input", stem)
     room, wanted = here.room(row["task"]), kept.mask_shape(here.store.out(id), stem)
     if wanted is None:
-        raise Problem(422, "no-mask", "this result is no picture, so a picture cannot correct it: correct single sections")
+        raise Problem(
+            422, "no-mask", "this result is no picture, so a picture cannot correct it: correct single sections"
+        )
     values = _values(here, id, mask, wanted)
     strange = sorted(set(np.unique(values).tolist()) - {*range(len(room.classes) + 1), IGNORE})
     if strange:
-        raise Problem(422, "bad-mask", f"the mask holds {strange[0]}: 0 is background, 1 to {len(room.classes)} are classes, 255 unknown")
+        raise Problem(
+            422,
+            "bad-mask",
+            f"the mask holds {strange[0]}: 0 is background, 1 to {len(room.classes)} are classes, 255 unknown",
+        )
     models = {m["file"]: m["sha256"] for m in row["record"]["models"]}
     fact = {
         "id": new_id(), "result": id, "task": row["task"], "owner": who.owner, "stem": stem, "author": facts["author"] or who.owner,
@@ -87,11 +93,17 @@ def _values(here: House, id: str, mask: UploadFile, wanted: tuple[int, int]) -> 
     name = shown_name(mask.filename)
     start = mask.file.read(START)
     if kind_of(start, name) is not PNG:
-        raise Problem(415, "unknown-format", f"{name} is no PNG: masks are 8-bit PNG files of class indices", accepted=["PNG"])
+        raise Problem(
+            415, "unknown-format", f"{name} is no PNG: masks are 8-bit PNG files of class indices", accepted=["PNG"]
+        )
     size = picture_size(mask.file, PNG)
     if size != wanted:
         found = f"{size[1]} x {size[0]}" if size else "unknown"
-        raise Problem(422, "other-size", f"the mask is {found} px and the input {wanted[1]} x {wanted[0]}: send one of the input's size")
+        raise Problem(
+            422,
+            "other-size",
+            f"the mask is {found} px and the input {wanted[1]} x {wanted[0]}: send one of the input's size",
+        )
     refuse_pixels(*wanted, here.settings.small, name)
     folder = here.store.folder(id)
     path = folder / f".{new_id()}.part"
@@ -104,7 +116,9 @@ def _values(here: House, id: str, mask: UploadFile, wanted: tuple[int, int]) -> 
         path.unlink(missing_ok=True)
     planes = scene.read(scene.grid.whole)
     if not np.isfinite(planes).all() or not all(np.array_equal(plane, planes[0]) for plane in planes):
-        raise Problem(422, "bad-mask", f"{name} is a colour picture or transparent: masks are grey, one number for each class")
+        raise Problem(
+            422, "bad-mask", f"{name} is a colour picture or transparent: masks are grey, one number for each class"
+        )
     return np.asarray(np.rint(planes[0] * 255), np.uint8)
 
 

@@ -36,7 +36,11 @@ def list_results(
     search, task = search.replace("\0", ""), task.replace("\0", "")
     rows, total = here.store.listed(who, search=search, task=task, limit=limit, offset=offset, children=children)
     lines = [
-        Line(**{name: row[name] for name in Line.model_fields if name != "links"}, links={"self": f"/results/{row['id']}"}) for row in rows
+        Line(
+            **{name: row[name] for name in Line.model_fields if name != "links"},
+            links={"self": f"/results/{row['id']}"},
+        )
+        for row in rows
     ]
     return History(results=lines, total=total, limit=limit, offset=offset)
 
@@ -95,7 +99,9 @@ async def measure_again(id: str, again: Again, here: Here, who: Who) -> Response
     row = await run_in_threadpool(here.store.get, id, who)
     room = here.room(row["task"])
     before = Asked(**row["payload"]["work"]["asked"])
-    kept = dict(text.split("=", 1) for text in before.assume) | {name: str(value) for name, value in again.assume.items()}
+    kept = dict(text.split("=", 1) for text in before.assume) | {
+        name: str(value) for name, value in again.assume.items()
+    }
     changed = {
         "assume": [f"{name}={value}" for name, value in kept.items()], "seed": again.seed,
         "threshold": again.threshold if again.threshold is not None else before.threshold,

@@ -92,7 +92,9 @@ def _drawn(here: House, task: Task, seed: int, kind: str | None) -> Path:
     with AGAIN:
         if not (folder / "done").is_file():
             here.store.refuse_when_full()
-            settings = {} if kind is None else {"kind": kind, **({"count": "1"} if kind in ("pictures", "chips") else {})}
+            settings = (
+                {} if kind is None else {"kind": kind, **({"count": "1"} if kind in ("pictures", "chips") else {})}
+            )
             try:
                 files = task.draw_files(folder, np.random.default_rng(seed), seed=seed, overwrite=True, **settings)
             except TypeError:
@@ -140,7 +142,13 @@ async def _begun(
     sent = await request.form()
     if strange := [name for name in sent if name not in FIELDS]:
         raise Problem(422, "unknown-field", f"there is no option {strange[0][:60]!r}: see /docs")
-    id, row = await run_in_threadpool(submit, here, who, wish, files, companions)
+    if here.taking >= here.settings.lane:
+        raise here.lane.full()
+    here.taking += 1  # all of this runs in one thread, so no lock is needed
+    try:
+        id, row = await run_in_threadpool(submit, here, who, wish, files, companions)
+    finally:
+        here.taking -= 1
     if row is None:
         return await answered(here, who, id, wait)
     return JSONResponse(of_result(here, row))

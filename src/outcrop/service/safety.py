@@ -59,7 +59,12 @@ def _picture(name: str, suffix: str) -> Kind:
     return Kind(name=name, suffix=suffix, holds=Scene, small=True)
 
 
-PNG, JPEG, WEBP, BMP = _picture("PNG", ".png"), _picture("JPEG", ".jpg"), _picture("WebP", ".webp"), _picture("BMP", ".bmp")
+PNG, JPEG, WEBP, BMP = (
+    _picture("PNG", ".png"),
+    _picture("JPEG", ".jpg"),
+    _picture("WebP", ".webp"),
+    _picture("BMP", ".bmp"),
+)
 TIFF, JP2 = Kind(name="TIFF", suffix=".tif", holds=Scene), Kind(name="JPEG 2000", suffix=".jp2", holds=Scene)
 NPY, SEGY = Kind(name="NumPy array", suffix=".npy", holds=Volume), Kind(name="SEG-Y", suffix=".sgy", holds=Volume)
 ZGY, MP4 = Kind(name="ZGY", suffix=".zgy", holds=Volume), Kind(name="MP4 or MOV", suffix=".mp4", holds=Film)
@@ -248,4 +253,6 @@ def refuse_pixels(rows: int, cols: int, limit: int, shown: str) -> None:
     """
     if rows * cols > limit:
         said = f"{shown}: {cols} x {rows} = {rows * cols / 1e6:.0f} MP, and the limit is {limit / 1e6:.0f} MP"
-        raise Problem(413, "too-large", f"{said}: cut it into parts or use `outcrop predict`", limit=limit, got=rows * cols)
+        raise Problem(
+            413, "too-large", f"{said}: cut it into parts or use `outcrop predict`", limit=limit, got=rows * cols
+        )

@@ -46,7 +46,9 @@ class Room(BaseModel):
     settings: dict[str, str]
     levels: int = Field(description="Value of probability 1 in 8-bit files.")
     models: list[str] = Field(description="Shipped sets.")
-    thresholds: list[float] = Field(description="By class, of the first model: what counts unless another is asked for.")
+    thresholds: list[float] = Field(
+        description="By class, of the first model: what counts unless another is asked for."
+    )
     links: dict[str, str]
 
 
@@ -82,7 +84,9 @@ class Answer(BaseModel):
     problem: Problem | None = None
     parent: str | None = Field(default=None, description="The result that was measured again.")
     record: dict[str, Any] | None = Field(default=None, description="What summary.json holds.")
-    files: list[File] | None = Field(default=None, description="None where they are made when they are first asked for.")
+    files: list[File] | None = Field(
+        default=None, description="None where they are made when they are first asked for."
+    )
     inputs: list[File] | None = Field(default=None, description="What was sent, if it is still kept.")
     links: dict[str, str]
 
@@ -115,9 +119,10 @@ class Again(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    assume: dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=100)] | Annotated[float, Field(allow_inf_nan=False)]] = Field(
-        default={}, max_length=40, description='Name → value, or "low:best:high".'
-    )
+    assume: dict[
+        Annotated[str, Field(max_length=100)],
+        Annotated[str, Field(max_length=100)] | Annotated[float, Field(allow_inf_nan=False)],
+    ] = Field(default={}, max_length=40, description='Name → value, or "low:best:high".')
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     keep: bool = Field(default=False, description="True makes it a result of its own in the history.")

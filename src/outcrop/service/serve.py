@@ -1,6 +1,7 @@
 """Starting the service: what was said on the command line, the refusal to be reached by all without a key, granian."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -26,19 +27,24 @@ def said(given: Mapping[str, Any], further: Mapping[str, str]) -> Settings:
     Raises:
         UsageError: a name that is not known, or a value that is no number.
     """
-    plain = {one.name: one for one in dataclasses.fields(Settings)}
+    usual = {one.name: getattr(Settings(), one.name) for one in dataclasses.fields(Settings)}
     told = dict(given)
     for name, text in further.items():
-        if name not in plain:
-            raise UsageError(f"no setting {name!r} of the service: choose one of {', '.join(plain)}")
-        kind = plain[name].type
+        if name not in usual or isinstance(usual[name], tuple):
+            plain = ", ".join(one for one, value in usual.items() if not isinstance(value, tuple))
+            raise UsageError(f"no setting {name!r} of the service: choose one of {plain}")
         try:
-            told[name] = {int: int, float: float, bool: lambda t: t.lower() in ("1", "true", "yes")}.get(kind, str)(text)
+            told[name] = _like(usual[name], text)
         except ValueError:
             raise UsageError(f"the setting {name} is {text!r}, and a number is wanted") from None
-    import json
-
     return Settings.from_json(json.dumps(told))
+
+
+def _like(usual: Any, text: str) -> Any:
+    """The text as a value of the same kind."""
+    if isinstance(usual, bool):
+        return text.lower() in ("1", "true", "yes")
+    return type(usual)(text) if isinstance(usual, int | float) else text
 
 
 def refuse_open_doors(settings: Settings) -> None:

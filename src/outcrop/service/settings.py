@@ -78,7 +78,7 @@ class Settings:
     max_raster: int = 1_000_000_000
     small: int = 4_000_000
     lazy: int = 262_144
-    lane: int = 64
+    lane: int = 32
     lane_window: float = 0.004
     queue: int = 100
     workers: int = 1
@@ -100,7 +100,17 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse what could not work."""
-        positive = ("max_body", "max_files", "max_pixels", "lane", "queue", "lease", "tries", "keep_days", "job_seconds")
+        positive = (
+            "max_body",
+            "max_files",
+            "max_pixels",
+            "lane",
+            "queue",
+            "lease",
+            "tries",
+            "keep_days",
+            "job_seconds",
+        )
         if wrong := [name for name in positive if getattr(self, name) <= 0]:
             raise UsageError(f"the setting {wrong[0]} is {getattr(self, wrong[0])}, and more than 0 is wanted")
         if not 0 <= self.port < 65536:
@@ -136,7 +146,9 @@ class Settings:
             place = {"folder": Path(given["folder"])} if "folder" in given else {}
             return cls(**{**given, **lists, **place})
         except (ValueError, TypeError, AttributeError) as error:
-            raise UsageError(f"{VARIABLE} is no JSON object of settings ({error}): give e.g. {{\"port\": 8000}}") from None
+            raise UsageError(
+                f'{VARIABLE} is no JSON object of settings ({error}): give e.g. {{"port": 8000}}'
+            ) from None
 
     @classmethod
     def from_environment(cls) -> "Settings":

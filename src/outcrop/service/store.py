@@ -20,6 +20,7 @@ from outcrop.service.settings import Settings
 from outcrop.service.tables import corrections, jobs, results
 
 DAY = 86_400.0
+ADD = insert(results)
 ORPHAN = 3600.0
 """Seconds after which a folder without a row is left over from something that was stopped."""
 
@@ -128,10 +129,10 @@ class Store:
     def add(self, row: Mapping[str, Any], connection: Connection | None = None) -> None:
         """Keep a row, in a transaction of its own unless one is given."""
         if connection is not None:
-            connection.execute(insert(results).values(dict(row)))
+            connection.execute(ADD, dict(row))
             return
         with self.engine.begin() as own:
-            own.execute(insert(results).values(dict(row)))
+            own.execute(ADD, dict(row))
 
     def wrote(self, id: str, record: Mapping[str, Any], size: int) -> None:
         """The files of a result are there now."""
@@ -160,11 +161,21 @@ class Store:
         return None if row is None else unpacked(row)
 
     def listed(
-        self, caller: Caller, *, search: str = "", task: str = "", limit: int = 50, offset: int = 0, children: bool = False
+        self,
+        caller: Caller,
+        *,
+        search: str = "",
+        task: str = "",
+        limit: int = 50,
+        offset: int = 0,
+        children: bool = False,
     ) -> tuple[list[dict[str, Any]], int]:
         """(results without their records, newest first; how many there are in all)."""
         mine = [] if caller.role == "admin" else [results.c.owner == caller.owner]
-        words = [or_(results.c.name.icontains(w, autoescape=True), results.c.task.icontains(w, autoescape=True)) for w in search.split()[:8]]
+        words = [
+            or_(results.c.name.icontains(w, autoescape=True), results.c.task.icontains(w, autoescape=True))
+            for w in search.split()[:8]
+        ]
         rooms = [results.c.task == task] if task else []
         tops = [] if children else [results.c.parent.is_(None)]
         which = and_(True, *mine, *words, *rooms, *tops)
@@ -197,7 +208,11 @@ class Store:
             total = connection.scalar(select(func.sum(results.c.bytes))) or 0
             over = int(total) - self.settings.keep_bytes
             if over > 0:
-                oldest = select(results.c.id, results.c.bytes).where(results.c.id.not_in(corrected)).order_by(results.c.created)
+                oldest = (
+                    select(results.c.id, results.c.bytes)
+                    .where(results.c.id.not_in(corrected))
+                    .order_by(results.c.created)
+                )
                 for id, size in connection.execute(oldest.limit(5000)):
                     if over <= 0:
                         break
@@ -217,7 +232,11 @@ class Store:
         names = [path.name for path in aged]
         with self.engine.connect() as connection:
             held = set(connection.scalars(select(results.c.id).where(results.c.id.in_(names))))
-            held |= set(connection.scalars(select(jobs.c.id).where(jobs.c.id.in_(names), jobs.c.state.in_(("queued", "running")))))
+            held |= set(
+                connection.scalars(
+                    select(jobs.c.id).where(jobs.c.id.in_(names), jobs.c.state.in_(("queued", "running")))
+                )
+            )
         for path in aged:
             if path.name not in held:
                 shutil.rmtree(path, ignore_errors=True)

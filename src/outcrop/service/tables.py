@@ -129,7 +129,9 @@ def connect(url: str) -> Engine:
             Path(place.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(place, **({} if lite else {"pool_pre_ping": True, "pool_size": 8}))
     except (ArgumentError, NoSuchModuleError):
-        raise UsageError("the database URL is not one of sqlite:///... or postgresql://user@host/name: check it") from None
+        raise UsageError(
+            "the database URL is not one of sqlite:///... or postgresql://user@host/name: check it"
+        ) from None
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "psycopg", "serve", "for this database") from None
     if lite:
@@ -154,7 +156,9 @@ def _prepare(engine: Engine) -> None:
             raise
         return _prepare(engine)
     if found != VERSION:
-        raise UsageError(f"the database holds tables of version {found}, and {VERSION} is wanted: take another database")
+        raise UsageError(
+            f"the database holds tables of version {found}, and {VERSION} is wanted: take another database"
+        )
 
 
 @contextmanager

@@ -170,4 +170,6 @@ def open_scenes(path: str | Path, options: Options = Options()) -> Iterator[Scen
     elif isinstance(source, Scene):
         yield source
     else:
-        raise UnknownFormat(f"{source.id} is a table and holds no scene: give a picture, a raster, a film or seismic data")
+        raise UnknownFormat(
+            f"{source.id} is a table and holds no scene: give a picture, a raster, a film or seismic data"
+        )

@@ -55,7 +55,9 @@ def test_a_flame_that_burns_throughout_is_lit_throughout(watched: Watched) -> No
 
 def test_with_a_scale_the_gas_of_the_film_holds_its_mean_flow(drawn: DrawnFilm, watched: Watched) -> None:
     known = Assumption(low=drawn.scale, best=drawn.scale, high=drawn.scale, unit="m/px", source="drawn")
-    found, record = measure_film(watched, {**ROOM.assumptions, "scale": known}, read_options({}), np.random.default_rng(0))
+    found, record = measure_film(
+        watched, {**ROOM.assumptions, "scale": known}, read_options({}), np.random.default_rng(0)
+    )
     gas = next(m for m in found if m.name == "flared gas")
     low, high = gas.estimate.interval()
     assert low < float(np.mean(drawn.flow)) < high
@@ -74,5 +76,11 @@ def test_the_files_of_a_film_are_written(watched: Watched, tmp_path: Path) -> No
         calibration=Calibration(), found=record,
     )  # fmt: skip
     files = {path.name for path in write_film(seen, tmp_path, "clip")}
-    assert {"clip.frames.csv", "clip.tracks.csv", "clip.timeline.overlay.png", "clip.watch.json", "frames.jsonl"} <= files
+    assert {
+        "clip.frames.csv",
+        "clip.tracks.csv",
+        "clip.timeline.overlay.png",
+        "clip.watch.json",
+        "frames.jsonl",
+    } <= files
     assert len((tmp_path / "clip.frames.csv").read_text().splitlines()) > 24

@@ -124,7 +124,9 @@ def test_a_setting_that_is_not_known_is_refused_before_anything_is_seen() -> Non
 
 
 def test_what_costs_how_much_of_the_interval_adds_up(flame: DrawnPhoto) -> None:
-    _, kept = measure_photo(truly_seen(flame), scaled(flame.scale), read_options({}), Calibration(), np.random.default_rng(0))
+    _, kept = measure_photo(
+        truly_seen(flame), scaled(flame.scale), read_options({}), Calibration(), np.random.default_rng(0)
+    )
     shares = {row["input"]: row["share"] for row in kept.costs}
     assert sum(shares.values()) == pytest.approx(1, abs=1e-6)
     assert max(shares, key=lambda name: shares[name]) == "law_error"
@@ -139,7 +141,9 @@ def test_a_satellite_table_is_measured_and_its_form_written(tmp_path: Path) -> N
     total = result.measurements[0]
     assert total["name"] == "flared gas"
     assert total["low"] <= truth <= total["high"]
-    assert {"drawn-3.sites.csv", "drawn-3.months.csv", "drawn-3.geojson"} <= {p.name for p in (tmp_path / "out").iterdir()}
+    assert {"drawn-3.sites.csv", "drawn-3.months.csv", "drawn-3.geojson"} <= {
+        p.name for p in (tmp_path / "out").iterdir()
+    }
     assert len((tmp_path / "out" / "epa-w.csv").read_text().splitlines()) == 4
 
 

@@ -21,6 +21,30 @@ from outcrop.tasks.flares.space.swir import ASSUMPTIONS as SPACE
 
 HERE = Path(__file__).parent
 
+LICENCE = (
+    "weights Apache-2.0, started from YOLOX-Nano (Megvii, Apache-2.0) and EfficientNet-Lite0 (Apache-2.0); the photos among the training data are "
+    "for internal use: stock watermarks, or no licence stated"
+)
+LIMITS = (
+    "Learnt from 68 photos of flares, most of them by day and close by; small and distant flames, night and thin smoke are missed more often; smoke is "
+    "the weaker class. A photo without a detection is no proof that a flare is unlit."
+)
+CARDS = {
+    "boxes": {
+        "normalisation": "red, green, blue 0..1, grey 114/255 below and right of the picture",
+        "data": "68 photos of gas flares (Roboflow Gas-flare-monitoring v2), 1481 general fires, 300 mast-camera smokes, 148 photos without fire, 360 drawn photos",
+        "licence": LICENCE,
+        "limits": LIMITS,
+    },
+    "outlines": {
+        "normalisation": "red, green, blue 0..1; standardised inside the graph",
+        "data": "68 photos of gas flares with outlines by hand (Roboflow Gas-flare-monitoring v2), 60 drawn photos",
+        "licence": LICENCE,
+        "limits": LIMITS,
+    },
+}
+"""What the cards of the room's models say in words, by recipe."""
+
 
 def _prepare(source: Any, looks: Mapping[str, Any]) -> Any:
     """See ``tasks.flares.prepare``."""
@@ -122,6 +146,7 @@ TASK = Task(
     examples=_examples,
     recipes={**RECIPES, **BOX_RECIPES},
     models=HERE / "weights",
+    cards=CARDS,
     metric="iou",
     areas=(0, 20, 50, 100, 200),
 )

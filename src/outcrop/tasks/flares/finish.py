@@ -128,7 +128,7 @@ def _costs(costs: Sequence[Mapping[str, Any]], stem: str) -> Section:
             ),
         ),
         columns=("input", "share", "factor"),
-        rows=tuple((str(c["words"]), f"{100 * c['share']:.0f} %", f"{c['factor']:.2f}") for c in costs),
+        rows=tuple((str(c["words"]), f"{round(100 * c['share'])} %", f"{c['factor']:.2f}") for c in costs),
     )
 
 

@@ -37,6 +37,7 @@ SMALLEST, LARGEST = 64, 4096
 FORMATS = ("png", "jpg")
 UNIT = "thousand m3/day"
 
+
 def draw_files(
     folder: Path, rng: np.random.Generator, *, seed: int = 0, overwrite: bool = False, **settings: Any
 ) -> list[Path]:
