@@ -117,6 +117,27 @@ def test_a_flare_shows_its_box_its_outline_and_its_features(visit: Callable[...,
     assert one.page.get_by_role("button", name="flame 1", exact=True).get_attribute("aria-pressed") == "true"
 
 
+def test_a_scale_turns_pixels_of_a_flame_into_metres(visit: Callable[..., Any], tmp_path: Path) -> None:
+    import outcrop
+
+    one = visit()
+    if "flares" not in [task["name"] for task in one.json("tasks")["tasks"]]:
+        pytest.skip("the room of flares holds no models here")
+    outcrop.draw("flares", tmp_path, seed=0)
+    photo = next(path for path in sorted(tmp_path.rglob("*.png")) if "mask" not in str(path.relative_to(tmp_path)))
+    one.start()
+    one.page.locator(".stratum.flares").click()
+    one.page.set_input_files("input[type=file]", photo)
+    one.shown(120)
+    panel = one.page.locator("section", has=one.page.locator("#assumptions"))
+    panel.locator(".open > summary").click()
+    panel.locator(".folded", has_text=re.compile("^scale", re.I)).locator("summary").click()
+    panel.get_by_label("best", exact=True).first.fill("0.1")
+    panel.get_by_role("button", name="Measure with these").click()
+    one.page.wait_for_selector(".changed", timeout=60_000)
+    assert "flared gas" in one.page.locator("dl.whole").inner_text().lower()
+
+
 def made_up(one: Any) -> None:
     """Answers for one photo with a flame and its smoke."""
     id = "f" * 32
