@@ -168,3 +168,14 @@ def draw_blobs(count: int, side: int = 16, seed: int = 0) -> Labelled:
 def blobs() -> Callable[..., Labelled]:
     """Draws labelled pictures of bright discs on noise: (count, side, seed) → Labelled."""
     return draw_blobs
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The service's tests come last: it hardens GDAL through the environment of its process, for good."""
+    items.sort(
+        key=lambda item: (
+            "service" in item.path.relative_to(Path(__file__).parent).parts
+            if item.path.is_relative_to(Path(__file__).parent)
+            else False
+        )
+    )

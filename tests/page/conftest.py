@@ -36,7 +36,9 @@ def built() -> Path:
 def browser() -> Iterator[Any]:
     """A headless browser of the system; none is downloaded."""
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install playwright")
-    program = os.environ.get("OUTCROP_CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    program = os.environ.get("OUTCROP_CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if program is None:
         pytest.skip("needs a chromium: install it or set OUTCROP_CHROMIUM")
     with playwright.sync_playwright() as running:
@@ -53,7 +55,18 @@ def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder = tmp_path_factory.mktemp("service")
-    command = [sys.executable, "-m", "outcrop", "serve", "--port", str(port), "--folder", str(folder / "kept"), "--rate", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "outcrop",
+        "serve",
+        "--port",
+        str(port),
+        "--folder",
+        str(folder / "kept"),
+        "--rate",
+        "0",
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     home = f"http://127.0.0.1:{port}/"
@@ -79,7 +92,10 @@ class Visit:
         self.page, self.home = page, home
         self.outside: list[str] = []
         self.complaints: list[str] = []
-        page.on("request", lambda request: None if request.url.startswith((home, "blob:")) else self.outside.append(request.url))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith((home, "blob:")) else self.outside.append(request.url),
+        )
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
 
@@ -157,4 +173,6 @@ def packed(built: Path) -> int:
     """Bytes, gzipped, of everything that the start needs before it is drawn."""
     index = (built / "index.html").read_text()
     names = re.findall(r'(?:src|href)="\./(assets/[^"]+)"', index)
-    return sum(len(gzip.compress((built / name).read_bytes(), 9)) for name in names) + len(gzip.compress(index.encode(), 9))
+    return sum(len(gzip.compress((built / name).read_bytes(), 9)) for name in names) + len(
+        gzip.compress(index.encode(), 9)
+    )

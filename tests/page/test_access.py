@@ -45,7 +45,9 @@ def test_axe_finds_nothing(dark: bool, width: int, visit: Callable[..., Any], pi
 
 @pytest.mark.parametrize("language", ["en-GB", "ru-RU", "pt-BR"])
 @pytest.mark.parametrize("width", [320, 390])
-def test_a_phone_needs_no_sideways_scrolling(language: str, width: int, visit: Callable[..., Any], picture: Callable[..., Path]) -> None:
+def test_a_phone_needs_no_sideways_scrolling(
+    language: str, width: int, visit: Callable[..., Any], picture: Callable[..., Path]
+) -> None:
     one = visit(language, width=width, height=844)
     wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
     one.start()
@@ -60,12 +62,14 @@ def test_a_phone_needs_no_sideways_scrolling(language: str, width: int, visit: C
     assert one.page.evaluate(wide) <= 0, "history"
 
 
-def test_keys_alone_choose_a_room_and_compare_before_with_after(visit: Callable[..., Any], picture: Callable[..., Path]) -> None:
+def test_keys_alone_choose_a_room_and_compare_before_with_after(
+    visit: Callable[..., Any], picture: Callable[..., Path]
+) -> None:
     one = visit()
     page = one.page
     one.start()
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") .startswith("skip")
+    assert page.evaluate("document.activeElement.className").startswith("skip")
     page.get_by_role("radio", name="Salt").focus()
     page.keyboard.press("ArrowUp")
     assert page.get_by_role("radio", name="Tailings").is_checked()

@@ -62,5 +62,9 @@ def test_russian_and_portuguese_are_no_copies_of_english() -> None:
     english = catalogue("en")
     same_by_right = ("unit.", "name.", "assumption.", "room.")
     for language in ("ru", "pt"):
-        copies = [key for key, said in catalogue(language).items() if said == english[key] and not key.startswith(same_by_right)]
+        copies = [
+            key
+            for key, said in catalogue(language).items()
+            if said == english[key] and not key.startswith(same_by_right)
+        ]
         assert len(copies) <= 3, copies

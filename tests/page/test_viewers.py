@@ -28,7 +28,12 @@ def test_the_cursor_reads_what_the_survey_holds(visit: Callable[..., Any], surve
     id = one.send(survey, 180)
     (tmp_path / "p.sgy").write_bytes(one.bytes(f"results/{id}/{survey.stem}.probability.sgy"))
     with segyio.open(tmp_path / "p.sgy", iline=189, xline=193) as file:
-        cube, inlines, crosslines, times = segyio.tools.cube(file), list(file.ilines), list(file.xlines), list(file.samples)
+        cube, inlines, crosslines, times = (
+            segyio.tools.cube(file),
+            list(file.ilines),
+            list(file.xlines),
+            list(file.samples),
+        )
     pane = one.page.locator(".pane")
     for name, lines, axis in (("Inline", inlines, 0), ("Crossline", crosslines, 1), ("Slice", times, 2)):
         one.page.get_by_role("button", name=name, exact=True).click()
@@ -39,7 +44,10 @@ def test_the_cursor_reads_what_the_survey_holds(visit: Callable[..., Any], surve
         row, column = section.shape[0] // 2, section.shape[1] // 4
         one.page.wait_for_timeout(150)
         box = pane.bounding_box()
-        one.page.mouse.move(box["x"] + (column + 0.5) / section.shape[1] * box["width"], box["y"] + (row + 0.5) / section.shape[0] * box["height"])
+        one.page.mouse.move(
+            box["x"] + (column + 0.5) / section.shape[1] * box["width"],
+            box["y"] + (row + 0.5) / section.shape[0] * box["height"],
+        )
         one.page.wait_for_timeout(150)
         read = one.page.locator(".read").inner_text()
         found = {key: float(value.replace(",", "")) for key, value in re.findall(r"\b(il|xl|z|p) (-?[\d,.]+)", read)}
@@ -93,7 +101,10 @@ def test_a_raster_is_cut_in_the_browser_where_the_service_cuts_it(visit: Callabl
     one.shown(180)
     one.page.wait_for_timeout(1500)
     id = one.page.url.rsplit("/", 1)[1]
-    with rasterio.MemoryFile(one.bytes(f"results/{id}/{scene.stem}.mask.tif")) as memory, memory.open(driver="GTiff") as file:
+    with (
+        rasterio.MemoryFile(one.bytes(f"results/{id}/{scene.stem}.mask.tif")) as memory,
+        memory.open(driver="GTiff") as file,
+    ):
         mask = file.read(1)
     share = float((mask == 1).sum() / (mask != 255).sum())
     shown = float(one.page.locator(".key b").inner_text().rstrip("%")) / 100
@@ -131,7 +142,7 @@ def test_a_scale_turns_pixels_of_a_flame_into_metres(visit: Callable[..., Any], 
     one.shown(120)
     panel = one.page.locator("section", has=one.page.locator("#assumptions"))
     panel.locator(".open > summary").click()
-    panel.locator(".folded", has_text=re.compile("^scale", re.I)).locator("summary").click()
+    panel.locator(".folded", has_text=re.compile("^scale", re.IGNORECASE)).locator("summary").click()
     panel.get_by_label("best", exact=True).first.fill("0.1")
     panel.get_by_role("button", name="Measure with these").click()
     one.page.wait_for_selector(".changed", timeout=60_000)
@@ -154,7 +165,15 @@ def made_up(one: Any) -> None:
     smoke = np.zeros((80, 120))
     smoke[5:20, 60:110] = 180
     mask = (flame > 0) + 2 * (smoke > 0)
-    measured = {"name": "flame length", "value": 38.5, "low": 35.0, "high": 42.0, "unit": "px", "method": "extent", "about": {"flame": 1}}
+    measured = {
+        "name": "flame length",
+        "value": 38.5,
+        "low": 35.0,
+        "high": 42.0,
+        "unit": "px",
+        "method": "extent",
+        "about": {"flame": 1},
+    }
     files = {
         "photo.flame.probability.png": png(flame), "photo.smoke.probability.png": png(smoke), "photo.mask.png": png(mask), "photo.overlay.png": png(photo),
         "detections.json": json.dumps(
@@ -168,7 +187,10 @@ def made_up(one: Any) -> None:
             }
         ).encode(),
     }  # fmt: skip
-    entries = [{"name": name, "bytes": len(data), "media": "image/png", "href": f"/results/{id}/{name}"} for name, data in files.items()]
+    entries = [
+        {"name": name, "bytes": len(data), "media": "image/png", "href": f"/results/{id}/{name}"}
+        for name, data in files.items()
+    ]
     record = {
         "task": "flares", "outcrop": "0", "created": "2026-01-01T00:00:00+00:00", "assumptions": {}, "threshold": None, "warnings": [],
         "models": [{"file": "m.onnx", "sha256": "0" * 64, "calibration": {"threshold": [0.5, 0.5], "min_area": 0, "rule": "component"}}],

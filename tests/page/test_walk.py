@@ -14,7 +14,9 @@ from PIL import Image
 from tests.page.conftest import STRICT, packed
 
 WORDS = {
-    lang: json.loads((Path(__file__).parents[2] / "page" / "src" / "messages" / f"{lang}.json").read_text(encoding="utf-8"))
+    lang: json.loads(
+        (Path(__file__).parents[2] / "page" / "src" / "messages" / f"{lang}.json").read_text(encoding="utf-8")
+    )
     for lang in ("en", "ru", "pt")
 }
 
@@ -33,7 +35,9 @@ def image(visit: Any, path: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.asarray(Image.open(io.BytesIO(visit.bytes(path))))
 
 
-def test_the_mask_that_the_browser_cuts_is_the_mask_that_the_service_cuts(visit: Callable[..., Any], picture: Callable[..., Path]) -> None:
+def test_the_mask_that_the_browser_cuts_is_the_mask_that_the_service_cuts(
+    visit: Callable[..., Any], picture: Callable[..., Path]
+) -> None:
     one = visit()
     id = one.send(picture(seed=3))
     record = one.json(f"results/{id}")["record"]
@@ -49,7 +53,9 @@ def test_the_mask_that_the_browser_cuts_is_the_mask_that_the_service_cuts(visit:
         assert np.array_equal(painted(one), (wanted == 1).astype(np.uint8)), threshold
 
 
-def test_numbers_follow_a_threshold_as_a_run_with_it_would_give_them(visit: Callable[..., Any], picture: Callable[..., Path]) -> None:
+def test_numbers_follow_a_threshold_as_a_run_with_it_would_give_them(
+    visit: Callable[..., Any], picture: Callable[..., Path]
+) -> None:
     one = visit()
     path = picture(seed=4)
     id = one.send(path)
@@ -58,7 +64,11 @@ def test_numbers_follow_a_threshold_as_a_run_with_it_would_give_them(visit: Call
     one.page.wait_for_selector(".changed")
     shown = one.page.locator(".value strong").first.inner_text()
     answer = one.page.request.post(
-        f"{one.home}tasks/salt/predict", multipart={"file": {"name": "layers.png", "mimeType": "image/png", "buffer": path.read_bytes()}, "threshold": "0.1"}
+        f"{one.home}tasks/salt/predict",
+        multipart={
+            "file": {"name": "layers.png", "mimeType": "image/png", "buffer": path.read_bytes()},
+            "threshold": "0.1",
+        },
     ).json()
     assert answer["id"] != id
     share = next(m["value"] for m in answer["record"]["inputs"][0]["measurements"] if m["name"] == "salt share")
@@ -66,7 +76,9 @@ def test_numbers_follow_a_threshold_as_a_run_with_it_would_give_them(visit: Call
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "pt"])
-def test_a_visitor_walks_from_upload_to_delete(language: str, visit: Callable[..., Any], picture: Callable[..., Path]) -> None:
+def test_a_visitor_walks_from_upload_to_delete(
+    language: str, visit: Callable[..., Any], picture: Callable[..., Path]
+) -> None:
     said = WORDS[language]
     one = visit({"en": "en-GB", "ru": "ru-RU", "pt": "pt-BR"}[language])
     page = one.page
@@ -164,7 +176,9 @@ def test_a_name_that_is_markup_is_shown_as_text(visit: Callable[..., Any], pictu
 def test_a_refusal_is_told_in_the_words_of_the_service(visit: Callable[..., Any]) -> None:
     one = visit()
     one.start()
-    one.page.set_input_files("input[type=file]", {"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 nothing"})
+    one.page.set_input_files(
+        "input[type=file]", {"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 nothing"}
+    )
     told = one.page.get_by_role("alert")
     told.wait_for()
     assert "PDF" in told.inner_text()
@@ -185,7 +199,9 @@ def test_a_picture_can_be_pasted(visit: Callable[..., Any], picture: Callable[..
     assert one.page.locator("h1").inner_text() == "pasted.png"
 
 
-def test_the_page_works_under_a_policy_without_inline_styles(visit: Callable[..., Any], picture: Callable[..., Path]) -> None:
+def test_the_page_works_under_a_policy_without_inline_styles(
+    visit: Callable[..., Any], picture: Callable[..., Path]
+) -> None:
     one = visit()
 
     def tightened(route: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from outcrop.core.errors import BadModel, OutcropError, UnknownModel, UsageError
 from outcrop.core.scene import Floats, Scene
-from outcrop.core.task import Calibration, Task
+from outcrop.core.task import Calibration, Source, Task
 from outcrop.core.volume import Volume
 from outcrop.engine.predict import Ensemble
 from outcrop.models.runtime import Model, load, read_card
@@ -60,8 +60,10 @@ class Ensembles:
             self.loaded[name] = Ensemble(models=models, flips=self.flips)  # type: ignore[arg-type]
         return self.loaded[name]
 
-    def fitting(self, source: Scene | Volume) -> Ensemble:
+    def fitting(self, source: Source) -> Ensemble:
         """The set made for sources of this size; the last one when none is."""
+        if not isinstance(source, Scene | Volume):
+            raise UsageError(f"{source.id} is neither a picture nor a volume: give the room {self.task.name} one of these")
         sides = source.grid.shape if isinstance(source, Scene) else (source.samples, max(source.shape[:2]))
         for name in self.sets:
             low, high = self.sides(name)

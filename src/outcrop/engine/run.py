@@ -58,19 +58,21 @@ class _Opened:
     ensemble: Ensemble | Spotter | None
 
 
+def _eyes(request: Request) -> Ensembles | Spotters:
+    """What sees for a room: maps of pixels, or things one by one."""
+    needed = not request.from_predictions
+    if request.task.head == "segment":
+        return Ensembles(request.task, request.models, engine=request.engine, flips=request.flips, needed=needed)
+    said = tuple(name.strip() for name in request.settings.get("class_names", "").split(",") if name.strip())
+    return Spotters(request.task, request.models, engine=request.engine, flips=request.flips, needed=needed, said=said)
+
+
 class Run:
     """One run, from inputs to records; ``execute`` does it."""
 
     def __init__(self, request: Request, progress: Progress = lambda name, share: None) -> None:
         self.request, self.progress = request, progress
-        eyes = {"segment": Ensembles, "detect": Spotters}[request.task.head]
-        self.ensembles = eyes(
-            request.task,
-            request.models,
-            engine=request.engine,
-            flips=request.flips,
-            needed=not request.from_predictions,
-        )
+        self.ensembles = _eyes(request)
         self.paths = find(request.inputs, request.task.takes)
         if request.from_predictions:
             self.paths = earlier_files(self.paths, request.inputs)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import outcrop
-from outcrop.core.errors import BadModel, UnknownModel
+from outcrop.core.errors import BadModel, UnknownModel, UsageError
 from outcrop.core.task import Result
 from outcrop.engine.spot import Spotter, Spotters
 from outcrop.tasks import load, names
@@ -133,3 +133,36 @@ def test_a_model_that_is_none_is_refused_before_anything_is_seen(drawn: Path, tm
         outcrop.predict("flares", drawn / "drawn-1.png", tmp_path / "out", models=[tmp_path / "none.onnx"])
     with pytest.raises(UnknownModel, match="shipped sets"):
         outcrop.predict("flares", drawn / "drawn-1.png", tmp_path / "out", models=["nobody"])
+
+
+def test_hot_spots_of_a_satellite_scene_get_power_and_gas_where_the_sun_is_known(tmp_path: Path) -> None:
+    rasterio = pytest.importorskip("rasterio", reason="rasters want the extra geo")
+    values = np.full((3, 60, 60), 2000, np.uint16)
+    values[:, 30:32, 30:32] = np.array([25000, 12000, 2500], np.uint16)[:, None, None]
+    place = rasterio.transform.from_origin(600000, 3500000, 20, 20)
+    with rasterio.open(
+        tmp_path / "s2.tif", "w", driver="GTiff", height=60, width=60, count=3, dtype="uint16", crs="EPSG:32613", transform=place
+    ) as file:  # fmt: skip
+        file.write(values)
+        file.descriptions, file.scales = ("B12", "B11", "B8A"), (1e-4,) * 3
+    dark = outcrop.measure("flares", tmp_path / "s2.tif", tmp_path / "dark")
+    assert not dark.measurements
+    lit = outcrop.measure("flares", tmp_path / "s2.tif", tmp_path / "lit", settings={"sun_zenith": "35"})
+    assert {"flared gas", "radiant heat"} <= {m["name"] for m in lit.measurements}
+    with (tmp_path / "lit" / "s2.hotspots.csv").open() as file:
+        spots = list(csv.DictReader(file))
+    assert [int(spot["pixels"]) for spot in spots] == [4]
+
+
+def test_a_foreign_detector_is_told_its_class_names(tmp_path: Path, drawn: Path) -> None:
+    weights = next(path for path in sorted(ROOM.models.glob("boxes-*.onnx")))
+    onnx = pytest.importorskip("onnx", reason="onnx comes with the extra learn")
+    graph = onnx.load(str(weights))
+    del graph.metadata_props[:]
+    onnx.save(graph, str(tmp_path / "foreign.onnx"))
+    with pytest.raises(UsageError, match="names"):
+        outcrop.predict("flares", drawn / "drawn-1.png", tmp_path / "refused", models=[tmp_path / "foreign.onnx"])
+    told = outcrop.predict(
+        "flares", drawn / "drawn-1.png", tmp_path / "out", models=[tmp_path / "foreign.onnx"], settings={"class_names": "fire,smoke"}
+    )  # fmt: skip
+    assert "foreign.onnx" in {model["file"] for model in told.record["models"]}

@@ -18,7 +18,7 @@ def measure_hotspots(
     scene: Scene, given: Mapping[str, Assumption], options: FlareOptions, rng: np.random.Generator
 ) -> Answer:
     """Hot spots of a satellite scene with short-wave infrared bands."""
-    found = find_hotspots(scene)
+    found = find_hotspots(scene, sun_zenith=options.sun_zenith)
     parts, rows, points = [], [], []
     for number, spot in enumerate(found.spots, start=1):
         place = {"spot": number, "longitude": spot.longitude, "latitude": spot.latitude}

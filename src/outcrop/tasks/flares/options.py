@@ -17,6 +17,7 @@ SETTINGS = {
     "meter": "CSV with meter readings of these pictures; the site's own line is fitted to them",
     "meter_unit": "unit of the readings where the file does not say it, e.g. thousand m3/day",
     "calibration": "calibration.json of an earlier run with meter readings",
+    "sun_zenith": "degrees of the Sun from the zenith when a satellite scene was taken: reflectance becomes radiance",
     "class_names": "class names of a detector given with --model, in its order: fire,smoke; '-' leaves one out",
     **{name: f"for forms: {what}" for name, what in FIELDS.items()},
 }
@@ -32,6 +33,7 @@ class FlareOptions:
         gwp: name of the set of warming potentials.
         calibration: the site's own line, which replaces the physics of flames; None where there is none.
         meter: file of readings to fit such a line to.
+        sun_zenith: degrees; None where it is not known.
         facts: fields of the export record that the user knows.
     """
 
@@ -41,6 +43,7 @@ class FlareOptions:
     calibration: SiteCalibration | None = None
     meter: Path | None = None
     meter_unit: str | None = None
+    sun_zenith: float | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -69,5 +72,22 @@ def read_options(settings: Mapping[str, str]) -> FlareOptions:
         gas=read_gas(settings.get("gas")), reference=reference,
         gwp=warming(settings.get("gwp", DEFAULT_WARMING)).name, calibration=line,
         meter=Path(settings["meter"]) if "meter" in settings else None, meter_unit=settings.get("meter_unit"),
-        facts={name: value for name, value in settings.items() if name in FIELDS},
+        sun_zenith=_degrees(settings.get("sun_zenith")), facts={name: value for name, value in settings.items() if name in FIELDS},
     )  # fmt: skip
+
+
+def _degrees(text: str | None) -> float | None:
+    """An angle from the zenith.
+
+    Raises:
+        UsageError: no number from 0 to below 90.
+    """
+    if text is None:
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 90:
+        raise UsageError(f"sun_zenith={text} is no angle from the zenith: give degrees, 0 to below 90")
+    return found
