@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench page clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -18,10 +18,19 @@ $(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e ".[all,dev]"
 	@touch $@ $(VENV)/.core
 
+WEB := src/outcrop/service/web/index.html
+
+$(WEB): page/package-lock.json $(shell find page/src page/public -type f 2>/dev/null)
+	@command -v npm >/dev/null || { echo "the page wants node 20 or newer and npm; the service runs without"; exit 1; }
+	cd page && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
+page: $(WEB)  ## the service's web page, from page/ (node 20 and npm)
+
 demo: $(VENV)/.core  ## made-up scenes with known truth, measured by the shipped models
 	@$(BIN)/python examples/demo.py demo
 
-test: $(VENV)/.all  ## every test, with every extra
+test: $(VENV)/.all  ## every test, with every extra; those of the page where npm can build it
+	-@$(MAKE) --no-print-directory page
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.all  ## linters, types, floors

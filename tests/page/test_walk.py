@@ -218,3 +218,12 @@ def test_the_page_works_under_a_policy_without_inline_styles(
 
 def test_the_start_is_small(built: Path) -> None:
     assert packed(built) < 60_000
+
+
+def test_only_permissive_licences_are_built_in(built: Path) -> None:
+    text = (built / "third-party-licences.md").read_text(encoding="utf-8")
+    said = re.findall(r"^## (\S+) - \S+ \((.+)\)$", text, re.MULTILINE)
+    free = {"MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "0BSD", "CC0-1.0", "Zlib"}
+    assert {"svelte", "ol", "geotiff"} <= {name for name, _ in said}
+    for name, licence in said:
+        assert set(re.split(r"\s+(?:AND|OR)\s+", licence.strip("()"))) <= free, (name, licence)

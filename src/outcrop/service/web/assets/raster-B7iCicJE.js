@@ -1,1 +1,0 @@
-export{a as readRaster}from"./raster-l0mWemzs.js";

@@ -1,1 +1,0 @@
-export{n as zip}from"./zip-BSg5QrCw.js";
