@@ -63,7 +63,9 @@ class Ensembles:
     def fitting(self, source: Source) -> Ensemble:
         """The set made for sources of this size; the last one when none is."""
         if not isinstance(source, Scene | Volume):
-            raise UsageError(f"{source.id} is neither a picture nor a volume: give the room {self.task.name} one of these")
+            raise UsageError(
+                f"{source.id} is neither a picture nor a volume: give the room {self.task.name} one of these"
+            )
         sides = source.grid.shape if isinstance(source, Scene) else (source.samples, max(source.shape[:2]))
         for name in self.sets:
             low, high = self.sides(name)
