@@ -171,11 +171,10 @@ def blobs() -> Callable[..., Labelled]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The service's tests come last: it hardens GDAL through the environment of its process, for good."""
+    """The service's tests come late, for it hardens GDAL through the environment of its process, and for good; the
+    page's come last, for the browser leaves an event loop running."""
+    here = Path(__file__).parent
+    late = {"service": 1, "page": 2}
     items.sort(
-        key=lambda item: (
-            "service" in item.path.relative_to(Path(__file__).parent).parts
-            if item.path.is_relative_to(Path(__file__).parent)
-            else False
-        )
+        key=lambda item: late.get(item.path.relative_to(here).parts[0], 0) if item.path.is_relative_to(here) else 0
     )
