@@ -179,6 +179,20 @@ def queue(count: int) -> tuple[float, int]:
     return time.perf_counter() - began, done
 
 
+def strike(pid: int, after: float, told: list[int]) -> None:
+    """Kill the service's worker in the middle of its work, with a signal that it cannot see coming."""
+    time.sleep(after)
+    for member in family(pid):
+        try:
+            words = Path(f"/proc/{member}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"outcrop.service.worker" in words:
+            os.kill(member, signal.SIGKILL)
+            told.append(member)
+            return
+
+
 def main() -> int:
     """Measure, print; 1 when a promise is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -244,8 +258,20 @@ def measured(said: argparse.Namespace, pid: int, folder: Path) -> list[tuple[str
             )
         )
     if said.jobs:
+        killed: list[int] = []
+        threads = [threading.Thread(target=strike, args=(pid, after, killed)) for after in (10.0, 30.0)]
+        for thread in threads:
+            thread.start()
         seconds, done = queue(said.jobs)
-        rows.append((f"{said.jobs} jobs", f"{done} done in {seconds:.0f} s", done == said.jobs))
+        for thread in threads:
+            thread.join()
+        rows.append(
+            (
+                f"{said.jobs} jobs, the worker killed {len(killed)} times",
+                f"{done} done in {seconds:.0f} s",
+                done == said.jobs,
+            )
+        )
     largest, shared, peak = memory(pid)
     rows.append(
         (
