@@ -31,7 +31,7 @@ HOMES = {
         "models/starts.py",
         "models/detector.py",
         "models/detector_loss.py",
-        *(f"engine/{n}.py" for n in ("train", "augment", "learn", "export")),
+        *(f"engine/{n}.py" for n in ("checkpoint", "train", "augment", "learn", "export")),
         *(f"engine/{n}_boxes.py" for n in ("train", "learn", "export")),
     ),
     "torchvision": ("models/network.py",),

@@ -4,7 +4,7 @@ A room whose ``head`` is "detect" ships two kinds of model, told apart by the ca
 that give a probability map. The whole photo is seen at the size the segmenter was trained on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,8 +162,3 @@ class Spotters:
     def named(self, files: set[str]) -> "list[Detector | Model]":
         """The models of these file names."""
         return [model for model in self.spotter().models if model.path.name in files] if files else []
-
-
-def see(spotter: Spotter, prepare: Callable[[Scene], Scene]) -> Callable[[Scene], Detections]:
-    """A scene as opened → what is in it, for a film's frames."""
-    return lambda scene: spotter.spot(prepare(scene))

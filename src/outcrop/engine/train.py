@@ -5,13 +5,11 @@ checkpoint, so a run that was stopped and resumed ends with the same weights as 
 """
 
 import copy
-import csv
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from math import cos, pi
 from pathlib import Path
@@ -24,6 +22,7 @@ from torch import Tensor, nn
 from outcrop.core.errors import UsageError
 from outcrop.core.labelled import Labelled
 from outcrop.engine import augment
+from outcrop.engine.checkpoint import Checkpointed
 from outcrop.models.losses import bce, loss_from
 from outcrop.models.network import Net, build
 from outcrop.models.recipe import Recipe
@@ -92,7 +91,7 @@ def mean_iou(logits: Tensor, target: Tensor, weight: Tensor) -> float:
     return float(torch.where(union == 0, 1.0, common / union.clamp(min=1)).mean())
 
 
-class Trainer:
+class Trainer(Checkpointed[Net, Epoch]):
     """One network learning from one fold.
 
     Args:
@@ -112,42 +111,7 @@ class Trainer:
             self.net.load_state_dict(torch.load(start, weights_only=True)["kept"])
         self.average = copy.deepcopy(self.net).eval() if recipe.ema else None
         self.optimizer = _optimizer(self.net, recipe)
-        self.log: list[Epoch] = []
-
-    @property
-    def kept(self) -> Net:
-        """The network that is validated and exported: the averaged one when the recipe averages."""
-        return self.net if self.average is None else self.average
-
-    def save(self) -> None:
-        """Write the checkpoint in one step, so that a crash leaves the old or the new one whole."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            "net": self.net.state_dict(),
-            "kept": self.kept.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "log": [asdict(e) for e in self.log],
-        }
-        part = self.folder / "checkpoint.part"
-        torch.save(state, part)
-        os.replace(part, self.folder / "checkpoint.pt")
-        with (self.folder / "log.csv").open("w", newline="") as file:
-            table = csv.DictWriter(file, fieldnames=list(Epoch.__dataclass_fields__))
-            table.writeheader()
-            table.writerows(asdict(e) for e in self.log)
-
-    def resume(self) -> bool:
-        """Go on from the checkpoint in the folder, if there is one."""
-        path = self.folder / "checkpoint.pt"
-        if not path.exists():
-            return False
-        state = torch.load(path, weights_only=True)
-        self.net.load_state_dict(state["net"])
-        if self.average is not None:
-            self.average.load_state_dict(state["kept"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.log = [Epoch(**e) for e in state["log"]]
-        return True
+        self.log, self.line = [], Epoch
 
     def run(self, report: Report = lambda epoch: None) -> Net:
         """Train to the end of the recipe, with a checkpoint after every epoch."""

@@ -6,11 +6,9 @@ Every epoch draws its random numbers from (seed, fold, epoch) alone, as in ``eng
 """
 
 import copy
-import csv
-import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from outcrop.core.labelled import Boxed
 from outcrop.core.scene import Floats
 from outcrop.engine import augment_boxes
 from outcrop.engine.augment_boxes import Shown, shrunk
+from outcrop.engine.checkpoint import Checkpointed
 from outcrop.models.box_layouts import LAYOUTS
 from outcrop.models.box_recipe import BoxRecipe
 from outcrop.models.detector import Detector, build, decoded, places
@@ -96,7 +95,7 @@ def truth_of(canvases: Sequence[Shown]) -> Truth:
     )  # fmt: skip
 
 
-class BoxTrainer:
+class BoxTrainer(Checkpointed[Detector, BoxEpoch]):
     """One detector learning from one fold.
 
     Args:
@@ -118,40 +117,7 @@ class BoxTrainer:
             self.net.load_state_dict(torch.load(start, weights_only=True)["kept"])
         self.average = copy.deepcopy(self.net).eval() if recipe.ema else None
         self.optimizer = _optimizer(self.net, recipe)
-        self.log: list[BoxEpoch] = []
-
-    @property
-    def kept(self) -> Detector:
-        """The network that is validated and exported: the averaged one when the recipe averages."""
-        return self.net if self.average is None else self.average
-
-    def save(self) -> None:
-        """Write the checkpoint in one step, so that a crash leaves the old or the new one whole."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        state = {
-            "net": self.net.state_dict(), "kept": self.kept.state_dict(), "optimizer": self.optimizer.state_dict(),
-            "log": [asdict(e) for e in self.log],
-        }  # fmt: skip
-        part = self.folder / "checkpoint.part"
-        torch.save(state, part)
-        os.replace(part, self.folder / "checkpoint.pt")
-        with (self.folder / "log.csv").open("w", newline="") as file:
-            table = csv.DictWriter(file, fieldnames=list(BoxEpoch.__dataclass_fields__))
-            table.writeheader()
-            table.writerows(asdict(e) for e in self.log)
-
-    def resume(self) -> bool:
-        """Go on from the checkpoint in the folder, if there is one."""
-        path = self.folder / "checkpoint.pt"
-        if not path.exists():
-            return False
-        state = torch.load(path, weights_only=True)
-        self.net.load_state_dict(state["net"])
-        if self.average is not None:
-            self.average.load_state_dict(state["kept"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.log = [BoxEpoch(**e) for e in state["log"]]
-        return True
+        self.log, self.line = [], BoxEpoch
 
     def run(self, report: Callable[[BoxEpoch], None] = lambda epoch: None) -> Detector:
         """Train to the end of the recipe, with a checkpoint after every epoch."""

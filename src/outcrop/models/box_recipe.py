@@ -1,10 +1,10 @@
 """A recipe for a detector of boxes: everything that decides how it is trained, as plain data (no torch here)."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from outcrop.models.recipe import parsed
+from outcrop.models.recipe import altered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +103,7 @@ class BoxRecipe:
         Raises:
             UsageError: no such setting, or a value of the wrong kind.
         """
-        recipe = self
-        for key, text in settings.items():
-            if key.startswith("augment."):
-                inner = parsed(self.augment, key.removeprefix("augment."), text)
-                recipe = replace(recipe, augment=replace(recipe.augment, **inner))
-            else:
-                recipe = replace(recipe, **parsed(self, key, text))
-        return recipe
+        return altered(self, settings)
 
 
 def _tuples(value: Any) -> Any:

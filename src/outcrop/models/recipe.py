@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from outcrop.core.errors import UsageError
 
@@ -116,14 +116,25 @@ class Recipe:
         Raises:
             UsageError: no such setting, or a value of the wrong kind.
         """
-        recipe = self
-        for key, text in settings.items():
-            if key.startswith("augment."):
-                inner = parsed(self.augment, key.removeprefix("augment."), text)
-                recipe = replace(recipe, augment=replace(recipe.augment, **inner))
-            else:
-                recipe = replace(recipe, **parsed(self, key, text))
-        return recipe
+        return altered(self, settings)
+
+
+Altered = TypeVar("Altered", bound=Any)
+
+
+def altered(recipe: Altered, settings: dict[str, str]) -> Altered:
+    """A recipe of any kind with some settings replaced; "augment.scale" is a setting of its augmentation.
+
+    Raises:
+        UsageError: no such setting, or a value of the wrong kind.
+    """
+    for key, text in settings.items():
+        if key.startswith("augment."):
+            inner = parsed(recipe.augment, key.removeprefix("augment."), text)
+            recipe = replace(recipe, augment=replace(recipe.augment, **inner))
+        else:
+            recipe = replace(recipe, **parsed(recipe, key, text))
+    return recipe
 
 
 def parsed(owner: Any, key: str, text: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from outcrop.core.task import Measurement, Seen, Watched
 from outcrop.monitor.log import read
 from outcrop.outputs.film import write_frames, write_tracks
 from outcrop.outputs.film_timeline import Curve, Timeline, rows_of, write_timeline
-from outcrop.tasks.flares.gas.assumptions import ASSUMPTIONS as GAS_ASSUMPTIONS
+from outcrop.tasks.flares.gas.assumptions import replaced
 from outcrop.tasks.flares.gas.emissions import UNITS, emissions_of
 from outcrop.tasks.flares.gas.estimate import flow_of_site, shared_draws
 from outcrop.tasks.flares.gas.flow import FLOW_UNIT
@@ -71,7 +71,7 @@ def measure_film(
     lengths = [draws for track in flames if (draws := _length(track, rng)) is not None]
     if scale is None or not lengths:
         return parts, export_record(**record)
-    named = {name: given[name] for name in GAS_ASSUMPTIONS if given[name] != GAS_ASSUMPTIONS[name]}
+    named = replaced(given)
     shared = shared_draws(named, options.gas, rng, reference=options.reference)
     sizes = [(length * scale, None) for length in lengths]
     site = flow_of_site(sizes, named, options.gas, rng, reference=options.reference, shared=shared)

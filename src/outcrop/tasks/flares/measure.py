@@ -16,7 +16,7 @@ from outcrop.core.calibration import Calibration, ModelError
 from outcrop.core.estimate import DRAWS, Assumption, Estimate
 from outcrop.core.scene import Detections, Floats
 from outcrop.core.task import Measurement
-from outcrop.tasks.flares.gas.assumptions import ASSUMPTIONS as GAS_ASSUMPTIONS
+from outcrop.tasks.flares.gas.assumptions import replaced
 from outcrop.tasks.flares.gas.emissions import UNITS as EMISSION_UNITS
 from outcrop.tasks.flares.gas.emissions import emissions_of
 from outcrop.tasks.flares.gas.estimate import breakdown, flow_of_flame, shared_draws
@@ -217,7 +217,7 @@ def _gas(
     rng: np.random.Generator, facts: Mapping[str, Any],
 ) -> tuple[list[Measurement], Sequence[Mapping[str, Any]], Mapping[str, Any], float | None]:  # fmt: skip
     """Heat, gas and emissions of all flames together, what costs how much, the record, and the flow by physics."""
-    named = {name: given[name] for name in GAS_ASSUMPTIONS if given[name] != GAS_ASSUMPTIONS[name]}
+    named = replaced(given)
     shared = shared_draws(named, options.gas, rng, reference=options.reference)
     physics, costs, flow = None, [], np.zeros(DRAWS)
     if scale is not None:

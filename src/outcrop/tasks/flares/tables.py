@@ -13,7 +13,7 @@ from outcrop.core.errors import BadInput
 from outcrop.core.estimate import DRAWS, Assumption, Estimate
 from outcrop.core.table import Table
 from outcrop.core.task import Measurement, Section
-from outcrop.tasks.flares.gas.assumptions import ASSUMPTIONS as GAS_ASSUMPTIONS
+from outcrop.tasks.flares.gas.assumptions import replaced
 from outcrop.tasks.flares.gas.emissions import UNITS, emissions_of
 from outcrop.tasks.flares.gas.flow import FLOW_UNIT, change_reference
 from outcrop.tasks.flares.gas.record import record_of
@@ -82,7 +82,7 @@ def _emitted(
     flow: Estimate, given: Mapping[str, Assumption], options: FlareOptions, rng: np.random.Generator
 ) -> tuple[list[Measurement], Mapping[str, Any]]:
     """The flow and what it burns to, and the draws of the latter."""
-    named = {name: given[name] for name in GAS_ASSUMPTIONS if given[name] != GAS_ASSUMPTIONS[name]}
+    named = replaced(given)
     emitted = emissions_of(flow.draws, options.gas, named, rng, reference=options.reference, gwp=options.gwp)
     names = {"co2": "CO2", "ch4": "CH4", "co2e": "CO2e"}
     return [
@@ -176,7 +176,7 @@ def _record(
     site: Site, given: Mapping[str, Assumption], options: FlareOptions, rng: np.random.Generator
 ) -> Mapping[str, Any]:
     flow = at_reference(site.volume, COUNTED_AT, options)
-    named = {name: given[name] for name in GAS_ASSUMPTIONS if given[name] != GAS_ASSUMPTIONS[name]}
+    named = replaced(given)
     _, emitted = _emitted(flow, given, options, rng)
     facts: dict[str, Any] = {
         "site_id": f"site {site.id}", "latitude": site.latitude, "longitude": site.longitude, "period_start": site.first, "period_end": site.last,

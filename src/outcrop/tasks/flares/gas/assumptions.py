@@ -130,6 +130,11 @@ def known(assumption: Assumption) -> bool:
     return isfinite(assumption.best)
 
 
+def replaced(given: Mapping[str, Assumption]) -> dict[str, Assumption]:
+    """Those of this folder that a user replaced, out of all that a room goes by."""
+    return {name: given[name] for name, usual in ASSUMPTIONS.items() if given[name] != usual}
+
+
 def with_given(given: Mapping[str, Assumption]) -> dict[str, Assumption]:
     """All assumptions, those of a user in place of the defaults, checked against their physical limits.
 
