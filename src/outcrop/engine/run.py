@@ -244,6 +244,8 @@ class Run:
         notes = list(opened.prepared.notes)
         if opened.ensemble:
             calibration = opened.ensemble.card.calibration
+        elif task.plain(opened.source):
+            calibration = Calibration()
         else:
             calibration, more = earlier_calibration(opened.path, task) or self._trusted()
             notes += more

@@ -71,8 +71,8 @@ def draw_map(shapes: Mapping[str, Sequence[Shape]]) -> Map | None:
     length = _round((east - west) * shrink * KILOMETRES / 4)
     return Map(
         width=WIDTH, height=round(height, 1), layers=tuple(layers),
-        x_ticks=tuple((x(v), _degrees(v, "E", "W")) for v in _ticks(west, east)),
-        y_ticks=tuple((y(v), _degrees(v, "N", "S")) for v in _ticks(south, north)),
+        x_ticks=_apart([(x(v), _degrees(v, "E", "W")) for v in _ticks(west, east)], 90.0),
+        y_ticks=_apart([(y(v), _degrees(v, "N", "S")) for v in _ticks(south, north)], 24.0),
         scale=(round(length / KILOMETRES * unit, 1), f"{length:g} km"),
     )  # fmt: skip
 
@@ -94,6 +94,15 @@ def _ticks(low: float, high: float) -> list[float]:
     step = _round((high - low) / 2)
     first = floor(low / step) + 1
     return [round(step * i, 6) for i in range(first, floor(high / step) + 1)]
+
+
+def _apart(ticks: list[tuple[float, str]], least: float) -> tuple[tuple[float, str], ...]:
+    """Ticks without those whose text would lie over another's."""
+    kept: list[tuple[float, str]] = []
+    for place, text in ticks:
+        if not kept or abs(place - kept[-1][0]) >= least:
+            kept.append((place, text))
+    return tuple(kept)
 
 
 def _degrees(value: float, above: str, below: str) -> str:

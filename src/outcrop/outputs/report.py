@@ -16,6 +16,9 @@ from outcrop.outputs.page import data_uri, write_page
 MOST_CARDS = 48
 """Inputs shown with their pictures; the others are in measurements.csv."""
 
+PARTS = ("body", "deposit", "flame", "plume", "site", "spot", "operator", "month", "year")
+"""What a measurement may belong to, of several of its name; said behind the name."""
+
 SHOWN_SIDE = 900
 """Longest side of a picture in the report, pixels; smaller ones are enlarged by whole factors up to about 400."""
 
@@ -55,6 +58,11 @@ def _picture(path: Path) -> str | None:
     return data_uri(store.getvalue())
 
 
+def _part(key: str, value: Any) -> str:
+    """Which one of several: "deposit area 3" needs no more, "flared gas, site 3" does."""
+    return f" {value}" if key in ("body", "deposit") else f", {key} {value}"
+
+
 def _rows(measurements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Measurements as the table shows them, with the interval's place on a bar from 0 to its upper end."""
     rows = []
@@ -66,7 +74,7 @@ def _rows(measurements: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         spans = m["low"] >= 0 and "crest" not in m["name"]
         rows.append(
             {
-                "name": m["name"] + "".join(f" {m['about'][key]}" for key in ("body", "deposit") if key in m["about"]),
+                "name": m["name"] + "".join(_part(key, m["about"][key]) for key in PARTS if key in m["about"]),
                 "value": value, "low": low, "high": high, "unit": unit, "method": m["method"],
                 "note": m["about"].get("note", ""), "truth": None if truth is None else number(truth / size),
                 "bar": (100 * m["low"] / top, 100 * (m["high"] - m["low"]) / top, 100 * m["value"] / top) if spans else None,
@@ -97,7 +105,12 @@ def write_report(
     for i in order[:MOST_CARDS]:
         entry = good[i]
         known = (truths or {}).get(entry["stem"], {})
-        measurements = [{**m, "truth": known.get(m["name"])} for m in entry["measurements"]]
+        # Of several of one name, sites and their sum say, the first is the one that the truth speaks of.
+        firsts = {m["name"]: place for place, m in reversed(list(enumerate(entry["measurements"])))}
+        measurements = [
+            {**m, "truth": known.get(m["name"]) if firsts[m["name"]] == place else None}
+            for place, m in enumerate(entry["measurements"])
+        ]
         pictures = [(_picture(folder / f), f) for f in entry["files"] if f.endswith("overlay.png")]
         cards.append(
             {

@@ -145,6 +145,15 @@ def test_a_satellite_table_is_measured_and_its_form_written(tmp_path: Path) -> N
         p.name for p in (tmp_path / "out").iterdir()
     }
     assert len((tmp_path / "out" / "epa-w.csv").read_text().splitlines()) == 4
+    # Every file tells volumes at the same reference temperature: sites add up to about their sum.
+    places = json.loads((tmp_path / "out" / "drawn-3.geojson").read_text())["features"]
+    assert {place["properties"]["reference_c"] for place in places} == {20.0}
+    told = {m["about"]["site"]: m["value"] for m in result.measurements if "site" in m["about"]}
+    for place in places:
+        assert place["properties"]["volume"] == pytest.approx(told[place["properties"]["site"]], rel=0.03)
+    assert not result.record["inputs"][0]["notes"], "a table needs no threshold, so nothing is said of one"
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "site 1" in page and "told at 20 °C" in page
 
 
 def test_a_table_of_something_else_is_refused_with_what_is_wanted(tmp_path: Path) -> None:

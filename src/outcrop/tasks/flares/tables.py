@@ -131,18 +131,20 @@ def _nightfire(
         for s in found.sites
         for m in s.months
     ]
-    columns = tuple(found.points()[0]["properties"]) if found.sites else ()
+    points = [_moved_point(point, options) for point in found.points()]
+    columns = tuple(points[0]["properties"])
     rest = [
         {**p["properties"], "longitude": p["geometry"]["coordinates"][0], "latitude": p["geometry"]["coordinates"][1]}
-        for p in found.points()
+        for p in points
     ]
+    said = dict.fromkeys(note for note in (*rows.notes, *found.notes) if not note.startswith("volumes are at"))
     facts = (
         ("sites", str(len(found.sites))),
         ("rows used", str(len(rows.latitude))),
         *((f"rows {what}", str(count)) for what, count in found.dropped.items() if count),
     )
     section = Section(
-        title="Sites seen from space", text=("Each point is a place where flames were seen within 750 m of one another.", *rows.notes, *found.notes),
+        title="Sites seen from space", text=("Each point is a place where flames were seen within 750 m of one another.", f"Volumes are told at {reference}; Nightfire's calibration names no reference temperature, and 15 °C is taken for it.", *said),
         facts=facts, columns=("site", "thousand m³/day", "90 % interval", "clear nights", "lit", "temperature, K"),
         rows=tuple(_site_row(site, options) for site in found.sites[:40]), shapes={"flare": [[(s.longitude, s.latitude)] for s in found.sites]},
     )  # fmt: skip
@@ -151,12 +153,25 @@ def _nightfire(
         "sites.csv": ((*columns, "longitude", "latitude"), rest),
         "months.csv": (("site", "month", "lit", "clear", "value", "low", "high"), months),
     }
-    return parts, SpaceFound(tables=tables, section=section, points=found.points(), records=records)
+    return parts, SpaceFound(tables=tables, section=section, points=points, records=records)
 
 
 def _moved(value: float, low: float, high: float, options: FlareOptions) -> dict[str, float]:
     factor = float(change_reference(1.0, COUNTED_AT, options.reference))
     return {"value": value * factor, "low": low * factor, "high": high * factor}
+
+
+def _moved_point(point: Mapping[str, Any], options: FlareOptions) -> dict[str, Any]:
+    """A site's GeoJSON with its volumes at the reference temperature that was asked for."""
+    told = point["properties"]
+    flow = _moved(told["volume"], told["volume_low"], told["volume_high"], options)
+    moved = {
+        "volume": flow["value"],
+        "volume_low": flow["low"],
+        "volume_high": flow["high"],
+        "reference_c": options.reference,
+    }
+    return {**point, "properties": {**told, **moved}}
 
 
 def _site_row(site: Site, options: FlareOptions) -> tuple[str, ...]:
