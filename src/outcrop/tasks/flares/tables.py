@@ -268,10 +268,11 @@ def _operators(table: Table, options: FlareOptions, rng: np.random.Generator) ->
             "high": one.high,
             "report_age_months": one.age,
             "reported": one.reported,
+            "reference_c": REPORTED_AT,
         }
         for one in wanted
     ]
-    columns = ("operator", "month", "value", "low", "high", "report_age_months", "reported")
+    columns = ("operator", "month", "value", "low", "high", "report_age_months", "reported", "reference_c")
     return parts, SpaceFound(tables={"operators.csv": (columns, rows)}, section=section)
 
 
