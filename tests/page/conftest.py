@@ -20,8 +20,6 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "page"
 BUILT = ROOT / "src" / "outcrop" / "service" / "web"
-STRICT = "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'"
-"""A policy tighter than the service's own: neither inline styles nor data: addresses nor workers from blobs."""
 
 
 @pytest.fixture(scope="session")
@@ -48,13 +46,18 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def address(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service keeps what it is sent."""
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="session")
+def address(built: Path, folder: Path) -> Iterator[str]:
     """Where a service with the shipped models listens, as `outcrop serve` starts it."""
     pytest.importorskip("fastapi", reason="needs the extra 'serve': pip install 'outcrop[serve]'")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("service")
     command = [
         sys.executable,
         "-m",
@@ -121,6 +124,13 @@ class Visit:
         self.page.wait_for_selector('[data-ready="true"]', timeout=1000 * seconds)
         self.page.wait_for_timeout(150)
 
+    def until(self, true: str, seconds: float = 20) -> None:
+        """Wait until an expression is true; the page's policy forbids playwright's own way, which evaluates text."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(true):
+            assert time.monotonic() < end, true
+            self.page.wait_for_timeout(50)
+
     def json(self, path: str) -> Any:
         """An answer of the service."""
         return self.page.request.get(f"{self.home}{path}").json()
@@ -152,21 +162,81 @@ def visit(browser: Any, address: str) -> Iterator[Callable[..., Visit]]:
         assert one.complaints == [], "the browser complained"
 
 
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A made-up input with known truth: (room, pattern of its name, settings) → file."""
+    import outcrop
+
+    def draw(room: str, pattern: str, **settings: Any) -> Path:
+        made = tmp_path_factory.mktemp("drawn")
+        outcrop.draw(room, made, **settings)
+        return next(path for path in sorted(made.glob(pattern)) if "truth" not in path.name)
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def film(drawn: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight seconds of a drawn flare, encoded."""
+    av = pytest.importorskip("av", reason="needs the extra 'video'")
+    first = drawn("flares", "frames/*.png", seed=4, kind="film", count="24", rate="3", shape="240x320")
+    path = tmp_path_factory.mktemp("film") / "flare.mp4"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mpeg4", rate=3)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 1_000_000
+        for frame in sorted(first.parent.glob("*.png")):
+            shown = Image.open(frame).convert("RGB")
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(shown), format="rgb24")))
+        file.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def results(
+    address: str, browser: Any, drawn: Callable[..., Path], film: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """A result of each kind that the page has a view for: kind → id."""
+    asked: dict[str, tuple[str, Path, dict[str, str]]] = {
+        "picture": ("salt", layers(tmp_path_factory.mktemp("picture") / "layers.png", seed=3), {}),
+        "section": ("salt", drawn("salt", "*.sgy", seed=11, kind="segy", shape="24x32x96"), {}),
+        "map": ("tailings", drawn("tailings", "*.tif", seed=5, shape="300x400"), {"format": "geojson"}),
+        "photo": ("flares", drawn("flares", "*.png", seed=3, kind="several"), {}),
+        "film": ("flares", film, {}),
+        "table": ("flares", drawn("flares", "*.csv", seed=2, kind="nightfire"), {}),
+    }
+    context = browser.new_context()
+    found = {}
+    for kind, (room, path, more) in asked.items():
+        file = {"name": path.name, "mimeType": "application/octet-stream", "buffer": path.read_bytes()}
+        answer = context.request.post(
+            f"{address}tasks/{room}/predict", multipart={"file": file, "wait": "60", **more}, timeout=120_000
+        )
+        told = answer.json()
+        until = time.monotonic() + 120
+        while told.get("state") in ("queued", "running") and time.monotonic() < until:
+            time.sleep(0.2)
+            told = context.request.get(f"{address}jobs/{told['id']}").json()
+        assert told.get("state") == "done", told
+        found[kind] = told["id"]
+    context.close()
+    return found
+
+
 @pytest.fixture
 def picture(tmp_path: Path) -> Callable[..., Path]:
     """A grey picture of layers and a lump: (name, seed, side) → file."""
+    return lambda name="layers.png", seed=0, side=101: layers(tmp_path / name, seed, side)
 
-    def make(name: str = "layers.png", seed: int = 0, side: int = 101) -> Path:
-        rng = np.random.default_rng(seed)
-        row, col = np.mgrid[:side, :side]
-        layers = 110 + 40 * np.sin(row / 4 + 0.02 * col * rng.uniform(0, 2)) + rng.normal(0, 8, (side, side))
-        lump = np.hypot(row - 0.6 * side, col - 0.5 * side) < 0.25 * side
-        shown = np.clip(np.where(lump, 150 + rng.normal(0, 25, (side, side)), layers), 0, 255).astype(np.uint8)
-        path = tmp_path / name
-        Image.fromarray(shown).save(path)
-        return path
 
-    return make
+def layers(path: Path, seed: int, side: int = 101) -> Path:
+    """Write a grey picture of layers and a lump."""
+    rng = np.random.default_rng(seed)
+    row, col = np.mgrid[:side, :side]
+    flat = 110 + 40 * np.sin(row / 4 + 0.02 * col * rng.uniform(0, 2)) + rng.normal(0, 8, (side, side))
+    lump = np.hypot(row - 0.6 * side, col - 0.5 * side) < 0.25 * side
+    shown = np.clip(np.where(lump, 150 + rng.normal(0, 25, (side, side)), flat), 0, 255).astype(np.uint8)
+    Image.fromarray(shown).save(path)
+    return path
 
 
 def packed(built: Path) -> int:

@@ -117,14 +117,14 @@ def test_a_flare_shows_its_box_its_outline_and_its_features(visit: Callable[...,
     made_up(one)
     one.go("results/" + "f" * 32)
     one.page.wait_for_selector('[data-ready="true"]')
-    flame = one.page.get_by_role("button", name=re.compile("^flame, score 0.91"))
+    flame = one.page.get_by_role("button", name=re.compile("^flame 1, score 0.91"))
     assert flame.locator("rect").get_attribute("width") == "40"
     assert (flame.locator("path").get_attribute("d") or "").startswith("M30 20L")
     flame.focus()
     one.page.keyboard.press("Enter")
     facts = one.page.locator(".facts").inner_text()
     assert "38.5" in facts and "yellow" in facts
-    assert one.page.get_by_role("button", name=re.compile("^smoke")).get_attribute("class") != ""
+    assert one.page.get_by_role("button", name=re.compile("^plume 1")).get_attribute("class") != ""
     assert one.page.get_by_role("button", name="flame 1", exact=True).get_attribute("aria-pressed") == "true"
 
 
@@ -141,9 +141,7 @@ def test_a_scale_turns_pixels_of_a_flame_into_metres(visit: Callable[..., Any], 
     one.page.set_input_files("input[type=file]", photo)
     one.shown(120)
     panel = one.page.locator("section", has=one.page.locator("#assumptions"))
-    panel.locator(".open > summary").click()
-    panel.locator(".folded", has_text=re.compile("^scale", re.IGNORECASE)).locator("summary").click()
-    panel.get_by_label("best", exact=True).first.fill("0.1")
+    panel.locator(".wanted").get_by_label("best", exact=True).fill("0.1")
     panel.get_by_role("button", name="Measure with these").click()
     one.page.wait_for_selector(".changed", timeout=60_000)
     assert "flared gas" in one.page.locator("dl.whole").inner_text().lower()

@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.page.conftest import STRICT, packed
+from tests.page.conftest import packed
 
 WORDS = {
     lang: json.loads(
@@ -199,21 +201,65 @@ def test_a_picture_can_be_pasted(visit: Callable[..., Any], picture: Callable[..
     assert one.page.locator("h1").inner_text() == "pasted.png"
 
 
-def test_the_page_works_under_a_policy_without_inline_styles(
+def test_a_shared_link_opens_the_same_result_for_somebody_else(
+    visit: Callable[..., Any], picture: Callable[..., Path]
+) -> None:
+    one = visit(permissions=["clipboard-read", "clipboard-write"])
+    id = one.send(picture("shared.png", seed=21))
+    one.page.get_by_role("button", name="Share link").click()
+    one.page.get_by_text("Link copied").wait_for()
+    link = one.page.evaluate("navigator.clipboard.readText()")
+    other = visit("ru-RU")
+    other.page.goto(link)
+    other.shown()
+    assert other.page.locator("h1").inner_text() == "shared.png"
+    assert np.array_equal(painted(one), painted(other))
+    assert other.page.url.endswith(id)
+
+
+def test_a_link_for_reading_shows_the_result_and_offers_no_change(
     visit: Callable[..., Any], picture: Callable[..., Path]
 ) -> None:
     one = visit()
+    id = one.send(picture("lent.png", seed=22))
+    answer = one.page.request.post(f"{one.home}results/{id}/share")
+    if answer.status == 404:
+        pytest.skip("this service lends no links")
+    token = answer.json()["href"].rsplit("/", 1)[1]
+    other = visit()
+    other.go(f"shared/{token}")
+    other.page.wait_for_selector('[data-ready="true"]')
+    assert (
+        other.page.locator(".value strong").first.inner_text() == one.page.locator(".value strong").first.inner_text()
+    )
+    assert painted(other).any() == painted(one).any()
+    for name in ("Delete", "Correct", "Share link", "Measure with these"):
+        assert other.page.get_by_role("button", name=name).count() == 0
+    with other.page.expect_download() as held:
+        other.page.get_by_role("link", name="summary.json").click()
+    assert json.loads(Path(held.value.path()).read_text())["task"] == "salt"
 
-    def tightened(route: Any) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": STRICT})
 
-    one.page.route(one.home, tightened)
-    id = one.send(picture("strict.png", seed=10))
-    one.go(f"results/{id}/correct")
-    one.page.wait_for_selector(".pane[role=application]")
-    one.go("history")
-    one.page.wait_for_selector(".history li")
+def test_the_command_beside_a_result_runs_as_it_is_copied(
+    visit: Callable[..., Any], picture: Callable[..., Path]
+) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    one = visit(permissions=["clipboard-read", "clipboard-write"])
+    path = picture("a; 'quoted' name, as found.png", seed=23)
+    one.send(path)
+    one.page.get_by_label("best", exact=True).first.fill("4550")
+    one.page.get_by_role("button", name="Measure with these").click()
+    one.page.locator(".changed", has_text="4550").wait_for()
+    one.page.get_by_role("button", name="Copy", exact=True).click()
+    one.page.get_by_text("Copied", exact=True).wait_for()
+    command = one.page.evaluate("navigator.clipboard.readText()")
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=path.parent, capture_output=True, text=True, check=True, timeout=60
+    )
+    answer = json.loads(done.stdout)
+    assert answer["name"] == path.name
+    assert answer["record"]["assumptions"]["salt velocity"]["best"] == 4550
 
 
 def test_the_start_is_small(built: Path) -> None:

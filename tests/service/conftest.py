@@ -1,9 +1,15 @@
-"""What the tests of the service share: one running application with the shipped models, others with tight limits, drawn files."""
+"""What the tests of the service share: an application with the shipped models, others with tight limits, live servers, drawn files."""
 
+import http.client
 import io
+import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -125,6 +131,77 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Service]]:
         next(one, None)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """`outcrop serve` as a process of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+
+    def ask(self, verb: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+        """(status, body) of one request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request(verb, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def send(self, path: str, content: bytes, name: str, **headers: str) -> tuple[int, Any]:
+        """(status, JSON) of posting one file."""
+        head = f'--cut\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
+        kind = {"content-type": "multipart/form-data; boundary=cut"}
+        status, said = self.ask("POST", path, head + content + b"\r\n--cut--\r\n", **kind, **headers)
+        return status, json.loads(said)
+
+    def wait(self, seconds: float = 60) -> "Live":
+        """Itself, once it is ready."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            assert self.process.poll() is None, f"the server has ended with {self.process.returncode}"
+            try:
+                if self.ask("GET", "/readyz")[0] == 200:
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"the server was not ready within {seconds} s")
+
+    def stop(self) -> int:
+        """End it as an operator does; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def kill(self) -> None:
+        """End it and all that belongs to it with a signal that nobody sees coming."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait(10)
+
+
+@pytest.fixture
+def live() -> Iterator[Callable[..., Live]]:
+    """Starts servers: (options of `outcrop serve`, command and further settings of Popen) → Live; none outlives the test."""
+    pytest.importorskip("granian", reason="needs granian: pip install 'outcrop[serve]'")
+    running: list[Live] = []
+
+    def start(*options: str, command: tuple[str, ...] = (sys.executable, "-m", "outcrop"), **more: Any) -> Live:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        line = [*command, "serve", "--port", str(port), *options]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        running.append(Live(process=subprocess.Popen(line, **{**quiet, **more}), port=port))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.kill()
+
+
 def _postgres(name: str) -> str | None:
     """A program of PostgreSQL: on the path, or where Debian puts it."""
     places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
@@ -132,31 +209,28 @@ def _postgres(name: str) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """URL of a PostgreSQL that runs for these tests; skipped where it is not installed."""
     pytest.importorskip("psycopg", reason="needs psycopg: pip install 'psycopg[binary]'")
     initdb, ctl = _postgres("initdb"), _postgres("pg_ctl")
     if not initdb or not ctl:
-        pytest.skip("needs PostgreSQL: apt install postgresql")
-    folder = tmp_path_factory.mktemp("postgres")
+        pytest.skip("needs PostgreSQL: apt-get install postgresql")
+    # PostgreSQL does not run as root, and pytest closes its own folders to all others.
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if user:
-        for parent in [*folder.parents, folder]:
-            if parent.is_relative_to(tmp_path_factory.getbasetemp().parent):
-                parent.chmod(0o755)
-        shutil.chown(folder, "postgres", "postgres")
-    data = folder / "data"
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    begin = [initdb, "-D", data, "-A", "trust", "-U", "outcrop", "--no-sync"]
-    try:
-        for command in (begin, [ctl, "-D", data, "-w", "-o", options, "-l", folder / "log", "start"]):
-            subprocess.run([*user, *command], check=True, capture_output=True, timeout=120, cwd=folder)
-    except (subprocess.SubprocessError, OSError, LookupError) as error:
-        pytest.skip(f"PostgreSQL does not start here: {error}")
-    yield f"postgresql://outcrop@/postgres?host={folder}"
-    subprocess.run(
-        [*user, ctl, "-D", data, "-m", "immediate", "stop"], capture_output=True, timeout=60, check=False, cwd=folder
-    )
+    with tempfile.TemporaryDirectory(prefix="outcrop-postgres-") as place:
+        folder = Path(place)
+        data, quiet = folder / "data", {"capture_output": True, "timeout": 120, "cwd": folder}
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        begin = [initdb, "-D", data, "-A", "trust", "-U", "outcrop", "--no-sync"]
+        try:
+            if user:
+                shutil.chown(folder, "postgres", "postgres")
+            for command in (begin, [ctl, "-D", data, "-w", "-o", options, "-l", folder / "log", "start"]):
+                subprocess.run([*user, *command], check=True, **quiet)
+        except (subprocess.SubprocessError, OSError, LookupError) as error:
+            pytest.skip(f"PostgreSQL does not start here: {error}")
+        yield f"postgresql://outcrop@/postgres?host={folder}"
+        subprocess.run([*user, ctl, "-D", data, "-m", "immediate", "stop"], check=False, **quiet)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -166,9 +240,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path / 'jobs.sqlite'}"
         return
     url = request.getfixturevalue("postgres")
-    from outcrop.service.tables import METADATA, connect
+    import psycopg
 
-    yield url
-    engine = connect(url)
-    METADATA.drop_all(engine)
-    engine.dispose()
+    name = f"outcrop_{os.urandom(6).hex()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield url.replace("/postgres?", f"/{name}?")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,5 +1,7 @@
 """The queue: nothing is lost and nothing is done twice, whoever dies; the same on SQLite and PostgreSQL."""
 
+import dataclasses
+import io
 import json
 import os
 import signal
@@ -17,13 +19,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 
+from outcrop.service.asked import Asked
 from outcrop.service.jobs import Jobs, new_id
+from outcrop.service.keys import LOCAL, Caller, Keys
 from outcrop.service.problems import Problem
 from outcrop.service.settings import Settings
-from outcrop.service.tables import METADATA, connect, results
+from outcrop.service.tables import METADATA, connect, jobs, results
 
-MANY = int(os.environ.get("OUTCROP_JOBS", "6"))
-"""Jobs of the test that kills a worker; 200 in the long run."""
+MANY = int(os.environ.get("OUTCROP_JOBS", "200"))
+"""Jobs of the test that kills a worker."""
+
+DAY = 86_400.0
 
 
 class Clock:
@@ -38,7 +44,7 @@ class Clock:
 
 def queue(table: Jobs, count: int = 1, **more: Any) -> list[str]:
     plain = {"owner": "me", "task": "salt", "verb": "predict", "name": "a.png", "payload": {"work": {}}}
-    return [table.enqueue(id=new_id(), key=f"key-{i}", **{**plain, **more})[0] for i in range(count)]
+    return [table.enqueue(**{"id": new_id(), "key": f"key-{i}", **plain, **more})[0] for i in range(count)]
 
 
 def test_jobs_are_done_in_the_order_in_which_they_came(database: str) -> None:
@@ -180,13 +186,12 @@ def test_whatever_happens_every_job_ends_at_most_once(steps: list[str]) -> None:
     assert all(table.get(id)["state"] == "done" for id, count in ended.items() if count)  # type: ignore[index]
 
 
-def spawned(settings: Settings) -> "subprocess.Popen[bytes]":
-    """A worker in a process of its own."""
-    surroundings = {**os.environ, "OUTCROP_SERVICE": settings.to_json(), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-m", "outcrop.service.worker"], env=surroundings)
+def of_worker(name: str) -> int:
+    """Process of a worker, by the name that it writes into the table."""
+    return int(name.rsplit("-", 2)[1])
 
 
-def children(pid: int) -> list[int]:
+def below(pid: int) -> list[int]:
     """Processes below one, by /proc."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -194,99 +199,143 @@ def children(pid: int) -> list[int]:
             parts = stat.read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        if int(parts[1]) == pid:
-            found += [int(stat.parent.name), *children(int(stat.parent.name))]
+        if int(parts[1]) == pid and parts[0] != "Z":
+            found += [int(stat.parent.name), *below(int(stat.parent.name))]
     return found
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-def test_a_killed_worker_loses_no_job_and_leaves_no_process(database: str, tmp_path: Path) -> None:
-    """kill -9 in the middle of the queue: the next worker finishes all, each has one result, nothing half-written stays."""
-    settings = Settings(folder=tmp_path / "store", database=database, lease=2.0, tries=5)
-    engine = connect(settings.url)
-    table = Jobs(engine, lease=2.0, tries=5, limit=1000)
-    rng = np.random.default_rng(0)
-    ids = []
-    for i in range(MANY):
-        id = new_id()
-        folder = tmp_path / "store" / "results" / id / "in"
-        folder.mkdir(parents=True)
-        np.save(folder / "line.npy", rng.normal(size=(200, 40)).astype(np.float32))
-        from outcrop.service.asked import Asked
+def struck(table: Jobs, workers: "list[subprocess.Popen[bytes]]") -> tuple[str, list[int]]:
+    """Kill a worker that holds a job; (the job, the processes that were below the worker)."""
+    while True:
+        job = running(table)
+        victim = next(one for one in workers if one.pid == of_worker(job["worker"]))
+        victim.send_signal(signal.SIGSTOP)
+        held = table.get(job["id"])
+        if held and held["state"] == "running" and held["worker"] == job["worker"]:
+            orphans = below(victim.pid)
+            victim.kill()
+            victim.wait(10)
+            return job["id"], orphans
+        victim.send_signal(signal.SIGCONT)  # it had just ended the job
 
-        work = {"folder": str(folder), "inputs": ["line.npy"], "asked": Asked(seed=i).model_dump()}
-        payload = {"work": work, "names": {"line.npy": "line.npy"}}
-        ids.append(
-            table.enqueue(id=id, owner="me", task="salt", verb="predict", name="line.npy", key=str(i), payload=payload)[
-                0
-            ]
-        )
-    first = spawned(settings)
+
+def running(table: Jobs) -> dict[str, Any]:
+    """A job in work."""
     until = time.monotonic() + 60
-    while table.counts().get("running", 0) == 0 and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(0.3)
-    orphans = children(first.pid)
-    first.send_signal(signal.SIGKILL)
-    first.wait(10)
-    second = spawned(settings)
-    until = time.monotonic() + 60 + 6 * MANY
-    while table.counts().get("done", 0) < MANY and time.monotonic() < until:
-        time.sleep(0.2)
-    second.send_signal(signal.SIGTERM)
-    second.wait(30)
+    while time.monotonic() < until:
+        with table.engine.connect() as connection:
+            row = connection.execute(select(jobs).where(jobs.c.state == "running").limit(1)).mappings().first()
+        if row:
+            return dict(row)
+        time.sleep(0.01)
+    raise AssertionError("no job was in work within a minute")
+
+
+def reached(table: Jobs, count: int, seconds: float) -> None:
+    """Wait until so many jobs are done."""
+    until = time.monotonic() + seconds
+    while table.counts().get("done", 0) < count:
+        assert time.monotonic() < until, table.counts()
+        time.sleep(0.1)
+
+
+def light(folder: Path, seed: int, mask: bytes) -> dict[str, Any]:
+    """What a worker does in a moment: a small mask, measured."""
+    folder.mkdir(parents=True)
+    (folder / "cut.mask.png").write_bytes(mask)
+    work = {"folder": str(folder), "inputs": ["cut.mask.png"], "asked": Asked(seed=seed).model_dump()}
+    return {"work": work, "names": {"cut.mask.png": "cut.mask.png"}}
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_of_200_jobs_each_is_done_once_though_one_of_three_workers_is_killed(
+    database: str, tmp_path: Path, encode: Any
+) -> None:
+    """kill -9 in the middle: the others finish all, each has one result, nothing half-written and no process stays."""
+    settings = Settings(folder=tmp_path / "store", database=database, lease=3.0, tries=9, rooms=("salt",))
+    table = Jobs(connect(settings.url), lease=settings.lease, limit=1000)
+    mask = encode(np.pad(np.ones((8, 9), np.uint8), 6))
+    ids = [new_id() for _ in range(MANY)]
+    for seed, id in enumerate(ids):
+        payload = light(tmp_path / "store" / "results" / id / "in", seed, mask)
+        queue(table, id=id, key=str(seed), verb="measure", payload=payload)
+    surroundings = {**os.environ, "OUTCROP_SERVICE": settings.to_json(), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "outcrop.service.worker"]
+    workers = [subprocess.Popen(command, env=surroundings) for _ in range(3)]
+    try:
+        reached(table, MANY // 3, 120)
+        lost, orphans = struck(table, workers)
+        assert table.counts()["done"] < MANY
+        reached(table, MANY, 120)
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.wait(30)
     assert table.counts() == {"done": MANY}
-    with engine.connect() as connection:
-        kept = list(connection.scalars(select(results.c.id)))
-    assert sorted(kept) == sorted(ids)
+    assert (table.get(lost) or {})["tries"] > 1
+    with table.engine.connect() as connection:
+        assert sorted(connection.scalars(select(results.c.id))) == sorted(ids)
     for id in ids:
         folder = tmp_path / "store" / "results" / id
         assert {p.name for p in folder.iterdir()} == {"in", "out"}
         assert json.loads((folder / "out" / "summary.json").read_text())["inputs"][0]["measurements"]
-    assert not [
-        pid
-        for pid in orphans
-        if Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
-    ]
+    assert not [pid for pid in orphans if Path(f"/proc/{pid}").exists()]
+    table.engine.dispose()
+
+
+def test_a_service_that_was_killed_finds_history_files_and_keys_when_it_starts_again(
+    database: str, tmp_path: Path, picture: Any, live: Any
+) -> None:
+    """kill -9 of every process of `outcrop serve`; the job that was in work then is done by the next."""
+    engine = connect(database)
+    key = {"authorization": f"Bearer {Keys(engine).add('Ana', 'analyst')}"}
+    options = ("--folder", str(tmp_path / "store"), "--database", database, "--task", "salt", "--set", "preload=false")
+    first = live(*options, "--set", "lease=2").wait()
+    status, answer = first.send("/tasks/salt/predict", picture(), "kept core.png", **key)
+    assert status == 200, answer
+    line = np.random.default_rng(0).normal(size=(1000, 900)).astype(np.float32)
+    store = io.BytesIO()
+    np.save(store, line)
+    status, queued = first.send("/tasks/salt/predict", store.getvalue(), "long line.npy", **key)
+    assert status == 202, queued
+    running(Jobs(engine))
+    first.kill()
+    again = live(*options, "--set", "lease=2").wait()
+    until = time.monotonic() + 60
+    while json.loads(again.ask("GET", f"/jobs/{queued['id']}", **key)[1])["state"] != "done":
+        assert time.monotonic() < until, again.ask("GET", f"/jobs/{queued['id']}", **key)
+        time.sleep(0.2)
+
+    def found(words: str) -> list[str]:
+        status, said = again.ask("GET", f"/results?search={words}", **key)
+        assert status == 200, said
+        return [line["id"] for line in json.loads(said)["results"]]
+
+    assert found("") == [queued["id"], answer["id"]]
+    assert found("CORE+kept") == [answer["id"]] and found("line") == [queued["id"]] and found("core+line") == []
+    files = json.loads(again.ask("GET", f"/results/{answer['id']}", **key)[1])["files"]
+    assert all(again.ask("GET", file["href"], **key)[0] == 200 for file in files) and len(files) > 4
+    assert again.ask("GET", "/results")[0] == 401
+    assert again.stop() == 0
     engine.dispose()
 
 
-def test_a_restart_keeps_the_history(make: Any, picture: Any) -> None:
-    first = make()
-    id = first.predict(picture(), "kept.png").json()["id"]
-    from fastapi.testclient import TestClient
-
-    from outcrop.service.app import build
-
-    with TestClient(build(Settings(folder=first.folder, workers=0)), base_url="http://127.0.0.1") as client:
-        history = client.get("/results").json()
-        assert [line["id"] for line in history["results"]] == [id]
-        assert {"kept.mask.png", "summary.json"} <= {f["name"] for f in client.get(f"/results/{id}").json()["files"]}
-
-
-def test_tables_of_another_version_are_refused(tmp_path: Path) -> None:
-    from sqlalchemy import update
-
-    from outcrop.core.errors import UsageError
-    from outcrop.service.tables import about
-
-    url = f"sqlite:///{tmp_path / 'old.sqlite'}"
-    engine = connect(url)
-    with engine.begin() as connection:
-        connection.execute(update(about).values(version=99))
-    with pytest.raises(UsageError, match="version 99"):
-        connect(url)
-
-
-def test_results_go_when_they_are_old_or_too_many_and_corrected_ones_stay(make: Any, picture: Any, encode: Any) -> None:
-    service = make(keep_days=1.0, workers=0)
-    ids = [service.predict(picture(seed), f"p{seed}.png").json()["id"] for seed in range(3)]
+def test_results_go_when_they_are_old_or_too_many_and_corrected_ones_stay(
+    database: str, make: Any, picture: Any, encode: Any
+) -> None:
+    service = make(keep_days=1.0, workers=0, database=database)
+    ids = [service.predict(picture(seed), f"p{seed}.png").json()["id"] for seed in range(4)]
     mask = encode(np.zeros((101, 101), np.uint8))
     assert service.client.post(f"/results/{ids[0]}/corrections", files={"mask": ("m.png", mask)}).status_code == 201
     store = service.house.store
     assert store.sweep() == 0
+    kept = sum(line["bytes"] for line in store.listed(LOCAL)[0])
+    store.settings = dataclasses.replace(store.settings, keep_bytes=kept - 1)
+    assert store.sweep() == 1  # the oldest that nobody has corrected
+    assert {line["id"] for line in service.client.get("/results").json()["results"]} == {ids[0], *ids[2:]}
     now = time.time()
-    store.now = lambda: now + 2 * 86_400
+    store.now = lambda: now + 2 * DAY
     assert store.sweep() == 2
     assert [line["id"] for line in service.client.get("/results").json()["results"]] == [ids[0]]
     assert not (service.folder / "results" / ids[1]).exists()
@@ -295,3 +344,17 @@ def test_results_go_when_they_are_old_or_too_many_and_corrected_ones_stay(make: 
     os.utime(orphan, (0, 0))
     store.sweep()
     assert [p.name for p in (service.folder / "results").iterdir()] == [ids[0]]
+
+
+def test_a_key_opens_until_it_is_revoked_and_the_table_does_not_hold_it(database: str) -> None:
+    engine = connect(database)
+    table = Keys(engine)
+    assert not table.wanted()
+    ana, ben = table.add("Ana", "analyst"), table.add("Ben", "viewer")
+    assert table.wanted() and Keys(engine).caller(ana) == Caller(owner=ana[:14], role="analyst")
+    assert table.caller(ana[:-1] + "x") is None and table.caller(f"{ana[:14]}' OR 1=1 --") is None
+    assert [(one["name"], one["revoked"]) for one in table.listed()] == [("Ana", None), ("Ben", None)]
+    assert ana not in str(table.listed()) and ana[15:] not in str(table.listed())
+    assert table.revoke(ana[:14]) and not table.revoke(ana[:14])
+    assert table.caller(ana) is Keys(engine).caller(ana) is None and table.caller(ben) is not None
+    engine.dispose()

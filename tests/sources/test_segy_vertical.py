@@ -61,3 +61,10 @@ def test_a_missing_interval_comes_from_the_traces_or_is_asked_for(tmp_path, draw
     with pytest.raises(NoGeometry, match="--sample-interval"):
         open_segy(silent)
     assert open_segy(silent, SegyOptions(sample_interval=3)).sample_step == 3
+
+
+def test_a_negative_interval_is_named_and_asked_for(tmp_path, draw, make):
+    file = draw(tmp_path / "a.sgy", make(), interval=2**16 - 4000)
+    with pytest.raises(NoGeometry, match=r"a\.sgy gives -4000 as sample interval \(bytes 3217-3218\)"):
+        open_segy(file)
+    assert open_segy(file, SegyOptions(sample_interval=4)).sample_step == 4

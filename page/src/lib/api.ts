@@ -174,7 +174,12 @@ export function follow(id: string, told: (job: Answer) => void, failed: (error: 
   return stop;
 }
 
-export const result = async (id: string): Promise<Result> => usable(await json<Result>(`results/${id}`));
+/** A result that came by a link for reading has the link's token as its id, after a tilde. */
+export const shared = (id: string): boolean => id.startsWith('~');
+const at = (id: string): string => (shared(id) ? `shared/${id.slice(1)}` : `results/${id}`);
+export const result = async (id: string): Promise<Result> => ({ ...usable(await json<Result>(at(id))), id });
+/** The token of a new link that opens a result without a key. */
+export const share = async (id: string): Promise<string> => (await json<{ href: string }>(`results/${id}/share`, { method: 'POST' })).href.split('/').pop() ?? '';
 
 /** Inputs that were refused stand apart from those that were seen. */
 function usable(held: Result): Result {
@@ -186,7 +191,7 @@ function usable(held: Result): Result {
   return { ...held, record: { ...held.record, inputs: inputs.filter((one) => one.error === undefined), refused: [...refused, ...told.filter((one) => !names.has(one.input))] } };
 }
 export const remove = (id: string): Promise<Response> => fetched(`results/${id}`, { method: 'DELETE' });
-export const fileUrl = (id: string, name: string): string => `results/${id}/${name.split('/').map(encodeURIComponent).join('/')}`;
+export const fileUrl = (id: string, name: string): string => `${at(id)}/${name.split('/').map(encodeURIComponent).join('/')}`;
 export const file = (id: string, name: string): Promise<Response> => fetched(fileUrl(id, name));
 
 export interface History { results: Line[]; total: number; limit: number; offset: number }
@@ -216,12 +221,15 @@ export function settled(answer: Answer, told: (now: Answer) => void = () => unde
   });
 }
 
-export interface Correction { id: string; result: string; stem: string; author: string; note: string; created: number; models: string[]; href: string }
+export interface Correction {
+  id: string; result: string; stem: string; author: string; note: string; created: number; models: string[]; href: string;
+  boxes?: { label: number; box: [number, number, number, number] }[] | null;
+}
 export const corrections = async (id: string): Promise<Correction[]> =>
   (await json<{ corrections: Correction[] }>(`results/${id}/corrections`)).corrections;
-/** Keep a corrected mask: 8-bit grey PNG, 0 background, 1.. class, 255 no data. */
-export function correct(id: string, stem: string, mask: Blob, author: string, note: string): Promise<Correction> {
-  const form = fill(new FormData(), { stem, author, note });
+/** Keep a corrected mask: 8-bit grey PNG, 0 background, 1.. class, 255 no data; and boxes, in rooms that find them. */
+export function correct(id: string, stem: string, mask: Blob, author: string, note: string, boxes: Correction['boxes'] = null): Promise<Correction> {
+  const form = fill(new FormData(), { stem, author, note, ...(boxes ? { boxes: JSON.stringify(boxes) } : {}) });
   form.append('mask', mask, `${stem}.mask.png`);
   return json<Correction>(`results/${id}/corrections`, { method: 'POST', body: form });
 }

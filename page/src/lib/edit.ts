@@ -1,8 +1,10 @@
-// A mask being corrected: discs and polygons written into it, each stroke undone and redone as one.
+// What is being corrected: discs and polygons written into a mask, boxes beside it; each step undone and redone as one.
 import { NO_DATA } from './mask';
 import { colour } from './colours';
 
-interface Stroke { places: Uint32Array; before: Uint8Array; after: number }
+/** A thing that was marked: class from 1, and left, top, width, height in pixels. */
+export interface Marked { label: number; box: [number, number, number, number] }
+interface Stroke { id: number; places: Uint32Array; before: Uint8Array; after: number; boxes: [Marked[], Marked[]] }
 export interface Box { left: number; top: number; right: number; bottom: number }
 
 export class Editor {
@@ -11,13 +13,16 @@ export class Editor {
   #undone: Stroke[] = [];
   #now = new Map<number, number>();
   #value = 0;
+  #count = 0;
+  #oldest = 0;
 
-  constructor(readonly mask: Uint8Array, readonly width: number, readonly height: number, readonly opacity = 0.5) {
+  constructor(readonly mask: Uint8Array, readonly width: number, readonly height: number, public boxes: Marked[] = [], readonly opacity = 0.5) {
     this.picture = new ImageData(width, height);
     this.repaint({ left: 0, top: 0, right: width, bottom: height });
   }
 
-  get changes(): number { return this.#done.length; }
+  /** Names the state that is shown: equal states, equal names. */
+  get state(): number { return this.#done.at(-1)?.id ?? this.#oldest; }
   get canUndo(): boolean { return this.#done.length > 0; }
   get canRedo(): boolean { return this.#undone.length > 0; }
 
@@ -69,10 +74,25 @@ export class Editor {
     return this.repaint({ left: Math.min(...xs) - 1, top: Math.min(...ys) - 1, right: Math.max(...xs) + 1, bottom: Math.max(...ys) + 1 });
   }
 
-  end(): void {
-    if (!this.#now.size) return;
-    this.#done.push({ places: Uint32Array.from(this.#now.keys()), before: Uint8Array.from(this.#now.values()), after: this.#value });
-    if (this.#done.length > 200) this.#done.shift();
+  /** Pixels of one class inside a box become another one's, but for those that another box of that class holds as well. */
+  relabel(mark: Marked, others: readonly Marked[]): Box {
+    const inside = ({ box: [left, top, width, height] }: Marked, column: number, row: number): boolean => column >= left && column < left + width && row >= top && row < top + height;
+    const rivals = others.filter((one) => one !== mark && one.label === mark.label);
+    const [left, top, width, height] = mark.box;
+    for (let row = Math.max(Math.floor(top), 0); row < Math.min(top + height, this.height); row++) {
+      for (let column = Math.max(Math.floor(left), 0); column < Math.min(left + width, this.width); column++) {
+        const place = row * this.width + column;
+        if (this.mask[place] === mark.label && !rivals.some((one) => inside(one, column + 0.5, row + 0.5))) this.#set(place);
+      }
+    }
+    return this.repaint({ left, top, right: left + width, bottom: top + height });
+  }
+
+  end(boxes: Marked[] = this.boxes): void {
+    if (!this.#now.size && boxes === this.boxes) return;
+    this.#done.push({ id: ++this.#count, places: Uint32Array.from(this.#now.keys()), before: Uint8Array.from(this.#now.values()), after: this.#value, boxes: [this.boxes, boxes] });
+    this.boxes = boxes;
+    if (this.#done.length > 200) this.#oldest = this.#done.shift()!.id;
     this.#undone = [];
     this.#now.clear();
   }
@@ -81,6 +101,7 @@ export class Editor {
     const stroke = this.#done.pop();
     if (!stroke) return;
     stroke.places.forEach((place, index) => (this.mask[place] = stroke.before[index]!));
+    this.boxes = stroke.boxes[0];
     this.#undone.push(stroke);
     this.repaint({ left: 0, top: 0, right: this.width, bottom: this.height });
   }
@@ -89,6 +110,7 @@ export class Editor {
     const stroke = this.#undone.pop();
     if (!stroke) return;
     for (const place of stroke.places) this.mask[place] = stroke.after;
+    this.boxes = stroke.boxes[1];
     this.#done.push(stroke);
     this.repaint({ left: 0, top: 0, right: this.width, bottom: this.height });
   }

@@ -34,6 +34,17 @@ export function find(result: api.Result, stem: string): Found {
   return { stem, input: source ? address(source.href) : null, probability, mask, overlays: own.filter((name) => name.endsWith('overlay.png')), kind };
 }
 
+/** What is known of a room from a result alone, where the service does not tell more without a key. */
+export function standIn(result: api.Result): api.Room {
+  const names = (result.files ?? []).map((one) => one.name);
+  const named = names.flatMap((name) => /\.(\w+)\.probability\.png$/.exec(name)?.[1] ?? []);
+  const detect = names.includes('detections.json') || names.some((name) => name.endsWith('.jsonl'));
+  return {
+    name: result.task, title: '', classes: detect ? ['flame', 'smoke'] : named.length ? [...new Set(named)] : [result.task], colours: [], bands: [], head: detect ? 'detect' : 'segment',
+    accepts: [], on_map: names.some((name) => name.endsWith('.tif')), assumptions: [], formats: [], settings: {}, levels: names.some((name) => name.endsWith('.probability.tif')) ? 254 : 255, models: [], thresholds: [],
+  };
+}
+
 /** How this result cuts probabilities into masks: threshold by class, least area. */
 export function ruleOf(result: api.Result, room: api.Room | null): { thresholds: number[]; rule: Rule } {
   const card = result.record.models.find((one) => one.calibration)?.calibration;

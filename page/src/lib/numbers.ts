@@ -15,7 +15,7 @@ export function friendly(value: number, unit: string): [number, string] {
 export function number(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
-  if (size && (size < 1e-3 || size >= 1e7)) {
+  if (size && (size < 1e-5 || size >= 1e10)) {
     return new Intl.NumberFormat(language.now, { notation: 'scientific', maximumSignificantDigits: digits }).format(value);
   }
   const cut = size >= 1e4 ? Number(value.toPrecision(digits)) : value;

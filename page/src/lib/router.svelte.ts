@@ -8,6 +8,7 @@ function read(): Place {
   const [first = '', second = '', third = ''] = path.split('/').map(decodeURIComponent);
   const asked = new URLSearchParams(query);
   const at = { id: second, edit: third === 'correct', room: asked.get('room') ?? '' };
+  if (first === 'shared' && second) return { view: 'result', ...at, id: `~${second}`, edit: false };
   if (first === 'results' && second) return { view: 'result', ...at };
   if (first === 'results' || first === 'history') return { view: 'history', ...at };
   if (first === 'jobs' && second) return { view: 'job', ...at };

@@ -96,7 +96,7 @@ CODES = MappingProxyType(
         BadInput: (3, 422),
         UnknownFormat: (3, 415),
         DamagedFile: (3, 422),
-        TooLarge: (3, 413),
+        TooLarge: (3, 422),
         NoGeometry: (3, 422),
         WrongUnit: (3, 422),
         NothingToSee: (3, 422),

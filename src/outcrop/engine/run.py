@@ -32,7 +32,7 @@ __all__ = ["Progress", "Request", "Run", "shipped", "stems_of"]
 Progress = Callable[[str, float], None]
 """(name of the input, share of it done); share 1 means finished."""
 
-SMALL = 4_000_000
+SMALL = 1_000_000
 """Pixels up to which a picture may share a batch with others, and that wait together for one."""
 
 MOST_WAITING = 64

@@ -28,7 +28,7 @@ from outcrop.instruments.outline_block import (
 )
 from outcrop.instruments.outline_rings import UNSEEN, Corners, Ints, Part, is_class, rings
 
-BLOCK = 1 << 22
+BLOCK = 1 << 20
 """Pixels that are handled at once: strips are gathered or cut to about this size."""
 
 

@@ -103,12 +103,18 @@ def onnx_session(path: Path, *, quick: bool = False) -> Any:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Each model's arena keeps what its largest input took; a service that holds many models does better without.
+    options.enable_cpu_mem_arena = os.environ.get("OUTCROP_ARENA") != "0"
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # One file is one model: parts that lie elsewhere are looked for below the file itself, where nothing can be.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path / "nowhere"))
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001  (onnxruntime raises many kinds, none of them public)
         reason = str(error).splitlines()[0][:200]
         raise BadModel(f"{path.name}: onnxruntime cannot load it ({reason}): export or copy the file again") from None
+    session._model_bytes = None  # kept only to load it again for another provider, and as large as the file
+    return session
 
 
 def read_card(path: Path) -> Card:

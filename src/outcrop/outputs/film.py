@@ -43,7 +43,8 @@ TRACKS = (
     "flicker_hz", "flicker_amplitude",
 )  # fmt: skip
 
-Overlay = Callable[[Pixels, Detections], Pixels]
+Overlay = Callable[[Pixels, Detections, Sequence[str]], Pixels]
+"""Draws boxes and outlines into a picture, and at each box what is to be said of it."""
 
 
 def pixels_of(scene: Scene) -> Pixels:
@@ -177,33 +178,17 @@ def lettering(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont | Image
     return shown.encode("ascii", "replace").decode(), ImageFont.load_default(size)
 
 
-def burn(
-    picture: Pixels, *, text: str = "", names: Iterable[tuple[Sequence[float], str, int]] = (), size: int | None = None
-) -> Pixels:
-    """A picture with a line of text below and names at boxes.
-
-    Args:
-        text: time, counts; written on a dark band at the lower edge.
-        names: (box, text, index of its class) of each thing; written above its box, inside the picture.
-        size: height of the letters in pixels; from the picture when None.
-    """
+def burn(picture: Pixels, text: str) -> Pixels:
+    """A picture with a line of text, such as time and counts, on a dark band at the lower edge."""
+    if not text:
+        return picture
     image = Image.fromarray(picture)
     draw = ImageDraw.Draw(image, "RGBA")
-    letters = size or max(round(picture.shape[0] / 36), 9)
-    for box, told, label in names:
-        name, font = lettering(told, letters)
-        left, top, right, bottom = draw.textbbox((0, 0), name, font=font)
-        wide, high = right - left + 6, bottom - top + 6
-        x = min(max(box[0], 0), max(picture.shape[1] - wide, 0))
-        y = min(max(box[1] - high, 0), max(picture.shape[0] - high, 0))
-        draw.rectangle((x, y, x + wide, y + high), fill=(*COLOURS[label % len(COLOURS)], 225))
-        draw.text((x + 3 - left, y + 3 - top), name, font=font, fill=(0, 0, 0))
-    if text:
-        text, font = lettering(text, letters)
-        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-        y = picture.shape[0] - (bottom - top) - 8
-        draw.rectangle((0, y, picture.shape[1], picture.shape[0]), fill=(0, 0, 0, 150))
-        draw.text((6 - left, y + 4 - top), text, font=font, fill=(255, 255, 255))
+    text, font = lettering(text, max(round(picture.shape[0] / 36), 9))
+    left, top, _, bottom = draw.textbbox((0, 0), text, font=font)
+    y = picture.shape[0] - (bottom - top) - 8
+    draw.rectangle((0, y, picture.shape[1], picture.shape[0]), fill=(0, 0, 0, 150))
+    draw.text((6 - left, y + 4 - top), text, font=font, fill=(255, 255, 255))
     return np.asarray(image)
 
 
@@ -214,14 +199,15 @@ def annotated(
 
     Args:
         overlay: draws the boxes and outlines of detections into a picture.
-        tracks: index of a detection → id of its track.
+        tracks: index of a detection → id of its track, said beside its class and score.
         text: what stands below.
     """
+    tracks = tracks or {}
     names = [
-        (seen.boxes[index].tolist(), f"{seen.classes[int(seen.labels[index])]} {id}", int(seen.labels[index]))
-        for index, id in sorted((tracks or {}).items())
+        f"{seen.classes[int(label)]}{f' {tracks[index]},' if index in tracks else ''} {score:.2f}"
+        for index, (label, score) in enumerate(zip(seen.labels, seen.scores, strict=True))
     ]
-    return burn(overlay(pixels_of(scene), seen), text=text, names=names)
+    return burn(overlay(pixels_of(scene), seen, names), text)
 
 
 def clock(seconds: float) -> str:

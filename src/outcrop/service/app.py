@@ -7,12 +7,20 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from outcrop import __version__
-from outcrop.service import problems, routes_about, routes_corrections, routes_jobs, routes_results, routes_tasks
+from outcrop.service import (
+    problems,
+    routes_about,
+    routes_corrections,
+    routes_jobs,
+    routes_results,
+    routes_share,
+    routes_tasks,
+)
+from outcrop.service.forms import bound
 from outcrop.service.gate import Gate
 from outcrop.service.house import House
 from outcrop.service.logs import install as install_logs
-from outcrop.service.safety import harden
-from outcrop.service.settings import Settings
+from outcrop.service.settings import Settings, harden
 
 LOG = logging.getLogger("outcrop.service")
 
@@ -29,6 +37,7 @@ def build(settings: Settings) -> FastAPI:
         OutcropError: a model is damaged, or the database cannot be used.
     """
     harden()
+    bound()
     house = House(settings)
     house.check_models()
 
@@ -45,7 +54,7 @@ def build(settings: Settings) -> FastAPI:
     app.state.house = house
     problems.install(app)
     # Corrections come before results, whose last route takes any name of a file.
-    for part in (routes_tasks, routes_jobs, routes_corrections, routes_results, routes_about):
+    for part in (routes_tasks, routes_jobs, routes_corrections, routes_share, routes_results, routes_about):
         app.include_router(part.routes)
     routes_about.mount(app)
     app.add_middleware(Gate, settings=settings, keys=house.keys, metrics=house.metrics)

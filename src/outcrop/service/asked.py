@@ -6,11 +6,10 @@ from hashlib import sha256
 from json import dumps
 from typing import Annotated, Any, Literal
 
-from fastapi import Form
 from pydantic import BaseModel, ConfigDict, Field
 
 from outcrop import __version__
-from outcrop.core.errors import UnknownModel, UsageError
+from outcrop.core.errors import BadModel, UnknownModel, UsageError
 from outcrop.core.task import Task
 from outcrop.engine.ensembles import shipped
 from outcrop.engine.journal import file_sha256
@@ -58,26 +57,6 @@ class Asked(BaseModel):
     def plain(self) -> bool:
         """Whether a picture asked for like this may be answered at once."""
         return not (self.model or self.format or self.setting) and self.flips == "alternate"
-
-
-Several = Annotated[Words, Form(default_factory=list)]
-
-
-def form(
-    model: Several, assume: Several, format: Several, setting: Several, byte: Several,
-    threshold: Annotated[float | None, Form(gt=0, lt=1)] = None,
-    flips: Annotated[Literal["none", "alternate", "all"], Form()] = "alternate",
-    bands: Annotated[Word | None, Form()] = None, no_area: Annotated[bool, Form()] = False,
-    vertical: Annotated[Literal["auto", "time", "depth"], Form()] = "auto",
-    sample_interval: Annotated[Finite | None, Form(gt=0)] = None, spacing: Annotated[Word | None, Form()] = None,
-    endian: Annotated[Literal["auto", "big", "little"], Form()] = "auto",
-    offset: Annotated[Finite | None, Form()] = None, seed: Annotated[int, Form(ge=0, lt=2**63)] = 0,
-) -> Asked:  # fmt: skip
-    """The options of a form; see ``Asked``."""
-    return Asked(
-        model=model, assume=assume, threshold=threshold, flips=flips, format=format, setting=setting, bands=bands, no_area=no_area,
-        vertical=vertical, sample_interval=sample_interval, spacing=spacing, byte=byte, endian=endian, offset=offset, seed=seed,
-    )  # fmt: skip
 
 
 FIELDS = {"file", "companion", "wait", "strict", *Asked.model_fields}
@@ -157,6 +136,9 @@ def opening(asked: Asked, *, max_pixels: int) -> Options:
     )  # fmt: skip
 
 
+SUMS = "SHA256SUMS"
+"""Name of the list beside shipped models, as ``sha256sum`` writes it."""
+
 _HASHES: dict[tuple[str, int, int], str] = {}
 
 
@@ -171,6 +153,23 @@ def model_hashes(room: Task) -> dict[str, str]:
                 _HASHES[key] = file_sha256(path)
             found[path.name] = _HASHES[key]
     return found
+
+
+def refuse_altered(room: Task) -> None:
+    """Compare the shipped models with the list beside them; models that it does not name are the operator's own.
+
+    Raises:
+        BadModel: a file is missing or another; the sentence names it and the hash that is expected.
+    """
+    try:
+        lines = (room.models / SUMS).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return
+    found = model_hashes(room)
+    for wanted, name in (line.split(None, 1) for line in lines if line.strip()):
+        if (got := found.get(name)) != wanted:
+            what = f"has the sha256 {got}" if got else "is missing"
+            raise BadModel(f"{name} of {room.name} {what}, and {wanted} is expected: install Outcrop again")
 
 
 def fingerprint(room: Task, verb: str, files: Mapping[str, str], asked: Asked) -> str:

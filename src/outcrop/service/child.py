@@ -4,32 +4,60 @@ Processes come from ``forks``, with libraries held ready. They answer in bytes a
 that a decoder taken over by a hostile file cannot speak for more than its own answer.
 """
 
+import contextlib
+import ctypes
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from outcrop import face
+from outcrop import face, tasks
 from outcrop.core.errors import DamagedFile, NothingToSee, OutcropError, TooLarge
 from outcrop.core.scene import Scene
 from outcrop.core.task import Task
+from outcrop.outputs.page import environment
 from outcrop.service.problems import of_record, out_of_memory, problem_of
+from outcrop.service.safety import JP2, START, TIFF, WEBP, kind_of, picture_size
+from outcrop.service.settings import MIB, TIGHT
 from outcrop.sources.image import PictureOptions, open_picture
+
+WEBP_PIXEL = 20
+"""Bytes that decoding WebP takes for each pixel."""
+
+TRIM_ABOVE, MAP_ABOVE = -1, -3
+"""What glibc's mallopt calls M_TRIM_THRESHOLD and M_MMAP_THRESHOLD."""
+
+FRUGAL = {"GDAL_CACHEMAX": "16", "OUTCROP_THREADS": "1"}
+"""Environment where memory is short; neither library is loaded yet."""
 
 LEAST_SEEN = 0.05
 """Share of a picture that must have been observed."""
 
 
+def be_frugal() -> None:
+    """Let the C library give large pieces back to the system when they are freed, which takes a third more time."""
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        for what in (TRIM_ABOVE, MAP_ABOVE):
+            libc.mallopt(what, MIB)
+
+
 def limit_memory(more: int) -> None:
     """Let this process take no more address space than it has now and ``more`` bytes; 0 sets no limit."""
+    with contextlib.suppress(OSError):  # where memory runs out all the same, the service itself is not what is killed
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     if not more:
         return
+    if more < 2 * TIGHT:
+        be_frugal()
+        os.environ |= FRUGAL
     try:
         import resource
 
@@ -39,6 +67,17 @@ def limit_memory(more: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     except (ImportError, OSError, ValueError):  # systems without such limits rely on the others
         return
+
+
+def hold() -> None:
+    """Import what every job needs, so that it is there when one is forked; nothing that starts threads, as onnxruntime does."""
+    for name in tasks.names():
+        with contextlib.suppress(ImportError):  # an extra is missing: the job will say which
+            import_module(f"outcrop.tasks.{name}.measure")
+    for name in ("outcrop.service.asked", "scipy.ndimage"):
+        import_module(name)
+    for name in environment().list_templates():
+        environment().get_template(name)
 
 
 def tell(pipe: Connection, **said: Any) -> None:
@@ -61,29 +100,48 @@ def decode_loop(pipe: Connection, work: Mapping[str, Any]) -> None:
             order = json.loads(pipe.recv_bytes())
         except (EOFError, OSError):
             return
+        path, strict = Path(order["path"]), order["strict"]
         try:
-            facts, pixels = decoded(Path(order["path"]), order["max_pixels"], strict=order["strict"])
+            facts, pixels = decoded(path, order["max_pixels"], all_frames=order["all_frames"], strict=strict)
         except BaseException as error:  # noqa: BLE001  (decoders raise anything on hostile files)
-            tell(pipe, problem=_blamed(error, order["shown"]))
+            tell(pipe, problem=_blamed(error, path, order["shown"]))
             continue
         tell(pipe, **facts)
         pipe.send_bytes(pixels)
 
 
-def _blamed(error: BaseException, shown: str) -> dict[str, Any]:
-    """Whatever a decoder raised, as a refusal of the file."""
-    told = isinstance(error, OutcropError | MemoryError) or out_of_memory(error)
+def _blamed(error: BaseException, path: Path, shown: str) -> dict[str, Any]:
+    """Whatever a decoder raised, as a refusal of the file; one that lacked memory is not called damaged."""
+    if _starved(error.__context__ or error, path):
+        return problem_of(MemoryError()).document()
+    told = isinstance(error, OutcropError)
     said = DamagedFile(f"{shown} is damaged ({type(error).__name__}): copy or export it again")
     return problem_of(error if told else said).document()
 
 
-def decoded(path: Path, max_pixels: int, *, strict: bool) -> tuple[dict[str, Any], memoryview]:
+def _starved(error: BaseException, path: Path) -> bool:
+    """Whether memory was lacking. WebP says the same of that and of damage, so as much as it needs is asked for again."""
+    if "could not create decoder object" not in str(error):
+        return isinstance(error, MemoryError) or out_of_memory(error)
+    with path.open("rb") as file:
+        rows, cols = picture_size(file, WEBP) or (0, 0)
+    try:
+        bytearray(WEBP_PIXEL * rows * cols)
+    except MemoryError:
+        return True
+    return False
+
+
+def decoded(path: Path, max_pixels: int, *, all_frames: int, strict: bool) -> tuple[dict[str, Any], memoryview]:
     """A picture's facts, and its pixels as float32 (bands, rows, cols).
+
+    Args:
+        all_frames: pixels that the frames of an animation may have together.
 
     Raises:
         OutcropError: damaged, too large, hardly anything observed, or several frames and ``strict``.
     """
-    notes = peculiarities(path, strict=strict)
+    notes = peculiarities(path, all_frames, strict=strict)
     scene = open_picture(path, PictureOptions(max_pixels=max_pixels))
     pixels = np.ascontiguousarray(scene.read(scene.grid.whole), np.float32)
     refuse_unseen(float(np.isfinite(pixels).all(axis=0).mean()), path.name)
@@ -94,7 +152,7 @@ def decoded(path: Path, max_pixels: int, *, strict: bool) -> tuple[dict[str, Any
     return facts, pixels.data
 
 
-def peculiarities(path: Path, *, strict: bool = False) -> list[str]:
+def peculiarities(path: Path, all_frames: int, *, strict: bool = False) -> list[str]:
     """What a reader of the results must know about a picture file: orientation, frames, depth, transparency."""
     from PIL import Image
 
@@ -103,6 +161,11 @@ def peculiarities(path: Path, *, strict: bool = False) -> list[str]:
         turned, frames = image.getexif().get(0x0112, 1), getattr(image, "n_frames", 1)
         if frames > 1 and strict:
             raise DamagedFile(f"{path.name} holds {frames} frames, and one is wanted: send them one by one")
+        if frames > 1 and (pixels := frames * image.width * image.height) > all_frames:
+            raise TooLarge(
+                f"{path.name} holds {frames} frames of {image.width} x {image.height} = {pixels / 1e6:.0f} MP, and the limit is "
+                f"{all_frames / 1e6:.0f} MP: send the frame that matters"
+            )
         if turned not in (0, 1, None):
             notes.append(f"orientation_applied: {turned}")
         if frames > 1:
@@ -197,7 +260,6 @@ def _result(work: Mapping[str, Any], progress: Callable[[str, float], None]) -> 
 
 def _refuse_large(path: Path, options: Any, limit: int, room: Task) -> None:
     """Refuse rasters that claim more pixels than the limit, from their header; what cannot be opened fails in the run itself."""
-    from outcrop.service.safety import JP2, START, TIFF, kind_of
     from outcrop.sources.open import open_source
 
     if Scene not in room.takes:

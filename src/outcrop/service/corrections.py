@@ -1,4 +1,4 @@
-"""Corrected masks: kept beside the result they correct, and exported as a folder that ``outcrop train`` takes."""
+"""Corrected masks and boxes: kept beside the result they correct, and exported as a folder that ``outcrop train`` takes."""
 
 import csv
 import json
@@ -21,6 +21,7 @@ from outcrop.core.task import Task
 from outcrop.instruments.outlines import outlines
 from outcrop.outputs import replacing
 from outcrop.outputs.picture import write_png
+from outcrop.service.schemas import Mark
 from outcrop.service.store import Store
 from outcrop.service.tables import corrections, results
 
@@ -46,6 +47,18 @@ def of_result(engine: Engine, result: str) -> list[dict[str, Any]]:
 def path_of(store: Store, result: str, id: str) -> Path:
     """Where a corrected mask lies."""
     return store.folder(result) / "corrections" / f"{id}.png"
+
+
+def write_marks(store: Store, result: str, id: str, marks: Sequence[Mark]) -> None:
+    """Keep the boxes of a correction beside its mask."""
+    path = path_of(store, result, id).with_suffix(".json")
+    path.write_text(json.dumps([mark.model_dump() for mark in marks]), encoding="ascii")
+
+
+def marks_of(store: Store, result: str, id: str) -> list[Mark] | None:
+    """Boxes of a correction; None where its mask alone was sent."""
+    path = path_of(store, result, id).with_suffix(".json")
+    return [Mark(**one) for one in json.loads(path.read_text("ascii"))] if path.is_file() else None
 
 
 def mask_shape(out: Path, stem: str) -> tuple[int, int] | None:
@@ -111,7 +124,7 @@ def _written(store: Store, room: Task, folder: Path, row: Mapping[str, Any]) -> 
         mask = np.asarray(image, np.uint8)
     name = f"{row['stem']}-{row['result'][:8]}"
     if room.head == "detect":
-        _boxes(folder, name, source, mask)
+        _boxes(folder, name, source, mask, marks_of(store, row["result"], row["id"]))
     else:
         _pair(room, folder, name, source, mask)
     return {
@@ -154,21 +167,29 @@ def _picture(source: Path, path: Path) -> None:
     )
 
 
-def _boxes(folder: Path, name: str, source: Path, mask: Mask) -> None:
-    """A photo with YOLO boxes and outlines of what was painted, one line an object."""
+def _boxes(folder: Path, name: str, source: Path, mask: Mask, marks: Sequence[Mark] | None) -> None:
+    """A photo with YOLO boxes and outlines, one line an object; boxes are those of what was painted where none were sent."""
     for part in ("images", "labels", "polygons"):
         (folder / part).mkdir(exist_ok=True)
     _picture(source, folder / "images" / f"{name}.png")
     rows, cols = mask.shape
+    drawn = outlines(np.where(mask == IGNORE, 0, mask).astype(np.uint8))
+    if marks is None:
+        marks = [
+            Mark(label=one.class_index, box=(left, top, right - left, bottom - top))
+            for one in drawn
+            for left, top, right, bottom in (one.bounds,)
+        ]
     boxes, rings = [], []
-    for one in outlines(np.where(mask == IGNORE, 0, mask).astype(np.uint8)):
-        label = one.class_index - 1
-        left, top, right, bottom = one.bounds
-        middle = ((left + right) / 2 / cols, (top + bottom) / 2 / rows, (right - left) / cols, (bottom - top) / rows)
-        boxes.append(f"{label} " + " ".join(f"{value:.6f}" for value in middle))
+    for mark in marks:
+        left, top, width, height = mark.box
+        width, height = min(width, cols - left), min(height, rows - top)
+        middle = ((left + width / 2) / cols, (top + height / 2) / rows, width / cols, height / rows)
+        boxes.append(f"{mark.label - 1} " + " ".join(f"{value:.6f}" for value in middle))
+    for one in drawn:
         for exterior_ring, _ in one.parts:
             exterior = np.asarray(exterior_ring)[:-1] / (cols, rows)
-            rings.append(f"{label} " + " ".join(f"{value:.6f}" for value in exterior.ravel()))
+            rings.append(f"{one.class_index - 1} " + " ".join(f"{value:.6f}" for value in exterior.ravel()))
     (folder / "labels" / f"{name}.txt").write_text("\n".join([*boxes, ""]), encoding="ascii")
     (folder / "polygons" / f"{name}.txt").write_text("\n".join([*rings, ""]), encoding="ascii")
 

@@ -18,6 +18,10 @@ PER_PIXEL = 48
 """Bytes of address space that decoding may take for each pixel of the largest small picture, float32 copies included."""
 
 
+TRIES = 2
+"""How often a picture is given to a process that dies of it, or had died before."""
+
+
 class Decoder:
     """Decodes small pictures outside this process."""
 
@@ -33,14 +37,12 @@ class Decoder:
         Raises:
             Problem: 422 damaged, resource-limit; 503 when the process died twice; 504 too slow.
         """
-        order = {"path": str(path), "shown": shown, "strict": strict, "max_pixels": self.settings.small}
+        order = {
+            "path": str(path), "shown": shown, "strict": strict, "max_pixels": self.settings.small,
+            "all_frames": self.settings.max_pixels,
+        }  # fmt: skip
         with self._turn:
-            try:
-                facts, pixels = self._asked(order)
-            except (EOFError, OSError, ValueError):
-                self._stop()
-                detail = f"{shown} made the decoder fail, as damaged files do: copy or export it again"
-                raise Problem(422, "decoder-lost", detail) from None
+            facts, pixels = self._tried(order)
         shape = tuple(facts["shape"])
         array = np.frombuffer(pixels, np.float32).reshape(shape)
         taken = datetime.fromisoformat(facts["acquired"]) if facts["acquired"] else None
@@ -48,6 +50,16 @@ class Decoder:
             id=path.stem, grid=Grid(shape=(shape[1], shape[2])), bands=tuple(facts["bands"]), acquired=taken,
             notes=tuple(facts["notes"]), read=lambda window: np.asarray(array[:, *window.slices]),
         )  # fmt: skip
+
+    def _tried(self, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """What the process says; one that has died, perhaps long ago, is started again once."""
+        for _ in range(TRIES):
+            try:
+                return self._asked(order)
+            except (EOFError, OSError, ValueError):
+                self._stop()
+        detail = f"{order['shown']} ended its decoder {TRIES} times: try again, or save it anew"
+        raise Problem(503, "worker-lost", detail, headers={"Retry-After": "1"})
 
     def _asked(self, order: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         if self._child is None:

@@ -19,7 +19,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-from outcrop.service.safety import harden
+from outcrop.service.settings import harden
 
 ORDER = 1 << 20
 """Bytes of an order at most."""
@@ -147,7 +147,10 @@ def main() -> None:
     """The small process."""
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which closes the pipe
+    from outcrop.service.child import hold
+
     control = socket.socket(fileno=int(sys.argv[1]))
+    hold()
     _serve(control)
 
 

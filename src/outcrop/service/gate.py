@@ -1,6 +1,7 @@
 """What every request passes first: who asks, from where, how often, how much, how slowly; and what every answer carries."""
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -22,10 +23,10 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 POLICY = (
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self' blob:; "
-    "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-"""Nothing leaves the origin and no script but the service's own runs; pages of results are held tighter still."""
+"""Nothing leaves the origin, and no script or style but the service's own is used; pages of results are held tighter still."""
 
 HEADERS = {
     "content-security-policy": POLICY, "x-content-type-options": "nosniff", "x-frame-options": "DENY",
@@ -37,6 +38,10 @@ GUARDED = ("tasks", "jobs", "results", "models", "metrics")
 """First words of the addresses that need a key where keys are wanted; the rest is health, words and the page itself."""
 
 SAFE = ("GET", "HEAD", "OPTIONS")
+WITH_FILES = re.compile(r"/tasks/[^/]+/(predict|measure)|/results/[^/]+/corrections")
+PLAIN_BODY = 1 << 20
+"""Addresses that take files, and bytes of a body anywhere else: JSON is held whole before it can be judged."""
+
 GRACE = 5.0
 """Seconds before the speed of an upload is judged."""
 
@@ -115,13 +120,17 @@ class Gate:
             )
         if scope["method"] not in SAFE:
             self._same_origin(headers, host)
-        caller = self._caller(scope, headers)
+        client = self._client(scope, headers)
+        try:
+            caller = self._caller(scope, headers)
+        except Problem:
+            self._rated(f"refused@{client}", extra)
+            raise
         scope.setdefault("state", {})["caller"] = caller
-        if self.settings.rate:
-            self._rated(f"{caller.owner}@{self._client(scope, headers)}", extra)
+        self._rated(f"{caller.owner}@{client}", extra)
         length = headers.get("content-length")
-        if length is not None and (not length.isdecimal() or int(length) > self.settings.max_body):
-            raise self._too_large(int(length) if length.isdecimal() else 0)
+        if length is not None and (not length.isdecimal() or int(length) > self._most(scope)):
+            raise self._too_large(scope, int(length) if length.isdecimal() else 0)
 
     def _same_origin(self, headers: Headers, host: str) -> None:
         """Pages of other origins may not act for whoever sits at this machine."""
@@ -161,8 +170,10 @@ class Gate:
         return str(address)
 
     def _rated(self, client: str, extra: dict[str, str]) -> None:
-        tokens, wait = self.buckets.take(client)
         rate, burst = self.settings.rate, self.settings.burst
+        if not rate:
+            return
+        tokens, wait = self.buckets.take(client)
         extra["ratelimit-policy"] = f'"requests";q={burst};w={max(round(burst / rate), 1)}'
         extra["ratelimit"] = f'"requests";r={max(int(tokens), 0)};t={max(round(wait), 1)}'
         if tokens < 0:
@@ -170,16 +181,21 @@ class Gate:
             detail = f"more than {rate:g} requests a second came: try again in {seconds} s"
             raise Problem(429, "rate", detail, headers={"Retry-After": str(seconds)}, limit=rate)
 
-    def _too_large(self, got: int) -> Problem:
-        limit = self.settings.max_body
+    def _most(self, scope: Scope) -> int:
+        """Bytes that the body of a request may have."""
+        files = WITH_FILES.fullmatch(scope["path"].rstrip("/"))
+        return self.settings.max_body if files else min(PLAIN_BODY, self.settings.max_body)
+
+    def _too_large(self, scope: Scope, got: int) -> Problem:
+        limit = self._most(scope)
         shown = f"{limit / 1e6:.0f} MB" if limit >= 1e6 else f"{limit} bytes"
         detail = f"the request is over {shown}: split the file, or use `outcrop predict` on the machine itself"
         facts: dict[str, Any] = {"got": got} if got else {}
-        return Problem(413, "too-large", detail, limit=limit, **facts)
+        return Problem(413, "too-many-bytes", detail, limit=limit, **facts)
 
     def _measured(self, scope: Scope, receive: Receive) -> Receive:
         """``receive`` with a limit on bytes, on time, and on slowness."""
-        total, began, done = 0, time.monotonic(), False
+        total, most, began, done = 0, self._most(scope), time.monotonic(), False
 
         async def measured() -> Message:
             nonlocal total, done
@@ -194,8 +210,8 @@ class Gate:
                 raise Problem(408, "slow", detail, limit=self.settings.body_rate) from None
             total += len(message.get("body", b""))
             done = message["type"] != "http.request" or not message.get("more_body", False)
-            if total > self.settings.max_body:
-                raise self._too_large(0)
+            if total > most:
+                raise self._too_large(scope, 0)
             return message
 
         return measured

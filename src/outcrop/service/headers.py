@@ -1,13 +1,19 @@
-"""Sizes that rasters claim, read from their headers byte by byte: no library sees a file before it is known to be small enough."""
+"""Sizes that rasters and archives claim, read from their headers byte by byte: no library sees a file before it is known to be small enough."""
 
+import os
 import struct
 from pathlib import Path
 from typing import BinaryIO
+
+from outcrop.service.problems import Problem
 
 WIDTH, HEIGHT = 256, 257
 """Tags of a TIFF directory."""
 
 MOST_TAGS, MOST_PAGES = 4096, 64
+
+MOST_MEMBERS, MOST_UNPACKED, MOST_RATIO = 1000, 256 << 20, 100
+"""Files in an archive, bytes of them unpacked, and how many times more than packed that may be."""
 
 
 def raster_size(path: Path) -> tuple[int, int] | None:
@@ -63,3 +69,45 @@ def _jpeg_2000(file: BinaryIO) -> tuple[int, int] | None:
         return None
     right, bottom, left, top = struct.unpack(">IIII", start[at + 8 : at + 24])
     return max(bottom - top, 0), max(right - left, 0)
+
+
+def refuse_archive(file: BinaryIO, shown: str) -> None:
+    """Refuse an Excel file, which is a zip archive, whose directory claims what no table holds; nothing is unpacked.
+
+    Raises:
+        Problem: 413, with counts; 422, no directory is found.
+    """
+    try:
+        members, packed, unpacked = _directory(file)
+    except (struct.error, ValueError):
+        raise Problem(422, "damaged-file", f"{shown} is a damaged archive: save the table as CSV") from None
+    finally:
+        file.seek(0)
+    for what, got, limit in (
+        ("files", members, MOST_MEMBERS),
+        ("bytes unpacked", unpacked, MOST_UNPACKED),
+        ("times its size unpacked", unpacked // max(packed, 1 << 20), MOST_RATIO),
+    ):
+        if got > limit:
+            said = f"{shown} holds {got} {what}, and {limit} are taken at most: save the table as CSV"
+            raise Problem(413, "too-large-unpacked", said, limit=limit, got=got)
+
+
+def _directory(file: BinaryIO) -> tuple[int, int, int]:
+    """(files, bytes packed, bytes unpacked) by the directory at the end of a zip archive, at most ``MOST_MEMBERS`` + 1 of them."""
+    whole = file.seek(0, os.SEEK_END)
+    file.seek(max(0, whole - 65_557))
+    end = file.read()
+    at = end.rindex(b"PK\x05\x06")
+    members, length, start = struct.unpack("<HII", end[at + 10 : at + 20])
+    if members == 0xFFFF or 0xFFFFFFFF in (length, start):
+        return MOST_MEMBERS + 1, whole, 0  # only archives of 65 535 files or 4 GB need larger numbers
+    file.seek(start)
+    found, packed, unpacked = 0, 0, 0
+    while found <= MOST_MEMBERS and (head := file.read(46)).startswith(b"PK\x01\x02"):
+        small, large, name, extra, note = struct.unpack("<IIHHH", head[20:34])
+        found, packed, unpacked = found + 1, packed + small, unpacked + large
+        file.seek(name + extra + note, os.SEEK_CUR)
+    if found <= MOST_MEMBERS and found != members:
+        raise ValueError("the directory is not where its end says")
+    return max(found, members), packed, unpacked

@@ -1,6 +1,8 @@
 """Everything that requests share: settings, tables, folders, models, the decoding process, and the workers."""
 
+import ctypes
 import logging
+import sys
 import threading
 import time
 from typing import Any
@@ -12,18 +14,21 @@ from outcrop.core.errors import UnknownTask
 from outcrop.core.task import Task
 from outcrop.engine.ensembles import shipped
 from outcrop.models.runtime import read_card
+from outcrop.service.child import be_frugal
 from outcrop.service.decoder import Decoder
 from outcrop.service.forks import Forks
 from outcrop.service.jobs import Jobs
 from outcrop.service.keys import Caller, Keys
 from outcrop.service.lane import Lane
 from outcrop.service.metrics import Metrics
-from outcrop.service.settings import Settings
+from outcrop.service.settings import TIGHT, Settings, memory
 from outcrop.service.store import Store
 from outcrop.service.tables import connect
 from outcrop.service.worker import Worker
 
 LOG = logging.getLogger("outcrop.service")
+TIDY = 0.5
+"""Seconds after which memory that is free inside the process is given back to the system."""
 
 
 class House:
@@ -49,6 +54,7 @@ class House:
         self.taking = 0
         self.writing: dict[str, threading.Lock] = {}
         self._turn = threading.Lock()
+        self._closed = threading.Event()
 
     def room(self, name: str) -> Task:
         """One task.
@@ -70,10 +76,11 @@ class House:
         """
         from dataclasses import asdict
 
-        from outcrop.service.asked import model_hashes
+        from outcrop.service.asked import model_hashes, refuse_altered
 
         for name in self.rooms:
             room = tasks.load(name)
+            refuse_altered(room)
             hashes = model_hashes(room)
             self.cards[name] = [
                 {"file": path.name, "set": set_name, "bytes": path.stat().st_size, "sha256": hashes[path.name], **asdict(read_card(path))}
@@ -83,11 +90,14 @@ class House:
 
     def open(self) -> None:
         """Start the workers, and load the models beside."""
+        if memory() < TIGHT:
+            be_frugal()
         for worker in self.workers:
             thread = threading.Thread(target=worker.run, name="outcrop-worker", daemon=True)
             thread.start()
             self.threads.append(thread)
         threading.Thread(target=self._warm, name="outcrop-models", daemon=True).start()
+        threading.Thread(target=self._tidy, name="outcrop-memory", daemon=True).start()
 
     def _warm(self) -> None:
         """Load every model once; the service is ready after that."""
@@ -101,6 +111,12 @@ class House:
             self.fault = f"the models cannot be loaded ({type(error).__name__})"
             LOG.error(self.fault, exc_info=error)
 
+    def _tidy(self) -> None:
+        """Give memory back while the service is open: the C library keeps what batches of pictures took, 100 MB and more."""
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+        while trim is not None and not self._closed.wait(TIDY):
+            trim(0)
+
     def wake(self) -> None:
         """Tell the workers of this process that there is something to do."""
         for worker in self.workers:
@@ -108,6 +124,7 @@ class House:
 
     def close(self) -> None:
         """Stop the workers; jobs in work go back to the queue."""
+        self._closed.set()
         for worker in self.workers:
             worker.stopped.set()
             worker.woken.set()

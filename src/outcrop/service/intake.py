@@ -9,6 +9,7 @@ from fastapi import UploadFile
 
 from outcrop.core.task import Task
 from outcrop.service.asked import Asked, check, fingerprint
+from outcrop.service.headers import refuse_archive
 from outcrop.service.house import House
 from outcrop.service.jobs import new_id
 from outcrop.service.keys import Caller
@@ -78,11 +79,6 @@ def submit(
     house.store.refuse_when_full()
     if not files:
         raise Problem(422, "no-file", "no file came: send at least one in the field file")
-    if len(files) + len(companions) > house.settings.max_files:
-        limit = house.settings.max_files
-        raise Problem(
-            413, "too-many-files", f"{len(files)} files came, and {limit} are taken at once: send fewer", limit=limit
-        )
     id = new_id()
     try:
         taken = keep(house, id, wish, files)
@@ -141,6 +137,8 @@ def _keep_companions(house: House, id: str, companions: Sequence[UploadFile], na
             suffix = ".json"
         if suffix is None:
             raise Problem(415, "unknown-format", f"{shown} is no table: companions are CSV, JSON, Excel or GeoPackage")
+        if suffix == ".xlsx":
+            refuse_archive(upload.file, shown)
         name = f"{safe_stem(shown)}{suffix}"
         if name in names | set(found):
             raise Problem(422, "same-name", f"{shown} came twice: give every file a name of its own")

@@ -68,6 +68,7 @@ class Keys:
         row = {"prefix": key[:SHOWN], "hash": _hash(key), "name": name[:100], "role": role, "created": time.time()}
         with self.engine.begin() as connection:
             connection.execute(insert(keys).values(row))
+        self._forget()
         return key
 
     def revoke(self, prefix: str) -> bool:
@@ -76,7 +77,13 @@ class Keys:
             update(keys).where(keys.c.prefix == prefix[:SHOWN], keys.c.revoked.is_(None)).values(revoked=time.time())
         )
         with self.engine.begin() as connection:
-            return connection.execute(ended).rowcount > 0
+            found = connection.execute(ended).rowcount > 0
+        self._forget()
+        return found
+
+    def _forget(self) -> None:
+        """Look everything up again: this process has changed it."""
+        self._known, self._any = {}, (0.0, False)
 
     def listed(self) -> list[Mapping[str, Any]]:
         """Every key without what makes it one."""

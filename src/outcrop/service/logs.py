@@ -2,12 +2,16 @@
 
 import json
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 
+SECRETS = ((re.compile(r"(outcrop_[\w-]{6})[\w-]+"), r"\1..."), (re.compile(r"(://[^/\s:@]*):[^/\s@]+@"), r"\1:...@"))
+"""What is never written whole: keys, of which the first letters stay, and passwords in addresses."""
+
 
 class Lines(logging.Formatter):
-    """A record as JSON, line breaks escaped."""
+    """A record as JSON: line breaks escaped, secrets cut short."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -17,7 +21,10 @@ class Lines(logging.Formatter):
         }  # fmt: skip
         if record.exc_info:
             said["trace"] = self.formatException(record.exc_info)[-4000:]
-        return json.dumps(said)
+        text = json.dumps(said)
+        for secret, shown in SECRETS:
+            text = secret.sub(shown, text)
+        return text
 
 
 def install() -> None:

@@ -3,17 +3,19 @@
 import errno
 import logging
 import re
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from outcrop.core import errors
 from outcrop.core.errors import OutcropError, http_status
+
+if TYPE_CHECKING:  # processes that decode and do jobs are 20 MB smaller without
+    from fastapi import FastAPI
 
 LOG = logging.getLogger("outcrop.service")
 MEDIA = "application/problem+json"
@@ -60,7 +62,10 @@ def problem_of(error: BaseException) -> Problem:
         return Problem(422, "resource-limit", "this needs more memory than the service allows: cut the file into parts")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Problem(507, "disk-full", "the disk of the service is full: delete results or ask the operator")
-    if isinstance(error, OperationalError):
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return Problem(503, "busy", "too many files are open: try again in a moment", headers={"Retry-After": "2"})
+    database = sys.modules.get("sqlalchemy.exc")
+    if database is not None and isinstance(error, database.OperationalError):
         if "full" in str(error.orig):
             return Problem(507, "disk-full", "the disk of the service is full: delete results or ask the operator")
         LOG.error("the database does not answer", exc_info=error)
@@ -78,7 +83,6 @@ def out_of_memory(error: BaseException) -> bool:
         "cannot allocate",
         "bad_alloc",
         "bad allocation",
-        "could not create decoder object",
     )
     return (isinstance(error, OSError) and error.errno == errno.ENOMEM) or any(word in said for word in words)
 
@@ -97,8 +101,10 @@ def answer(problem: Problem, instance: str) -> JSONResponse:
     return JSONResponse(problem.document(instance), problem.status_code, problem.headers, MEDIA)
 
 
-def install(app: FastAPI) -> None:
+def install(app: "FastAPI") -> None:
     """Let every error of the application be answered by a problem document."""
+    from fastapi.exceptions import RequestValidationError
+    from sqlalchemy.exc import OperationalError
 
     def any_error(request: Request, error: Exception) -> JSONResponse:
         return answer(problem_of(error), request.url.path)

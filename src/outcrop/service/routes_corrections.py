@@ -6,37 +6,41 @@ import numpy as np
 from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from outcrop.core.labelled import IGNORE
+from outcrop.core.task import Task
 from outcrop.outputs.picture import write_png
 from outcrop.service import corrections as kept
 from outcrop.service.answers import served
+from outcrop.service.forms import FormRoute
 from outcrop.service.house import House, caller, house
 from outcrop.service.intake import written
 from outcrop.service.jobs import new_id
 from outcrop.service.keys import Caller
 from outcrop.service.problems import Problem
 from outcrop.service.safety import PNG, START, kind_of, picture_size, refuse_pixels, shown_name
-from outcrop.service.schemas import REFUSALS, Correction, Corrections
+from outcrop.service.schemas import REFUSALS, Correction, Corrections, Mark
 from outcrop.service.store import absent
 
-routes = APIRouter(prefix="/results/{id}/corrections", tags=["corrections"], responses=REFUSALS)
+routes = APIRouter(prefix="/results/{id}/corrections", tags=["corrections"], responses=REFUSALS, route_class=FormRoute)
 Here = Annotated[House, Depends(house)]
 Who = Annotated[Caller, Depends(caller)]
 
 
-def shown(row: dict[str, Any]) -> Correction:
+def shown(here: House, row: dict[str, Any]) -> Correction:
     """A row as ``schemas.Correction``."""
-    facts = {name: row[name] for name in Correction.model_fields if name != "href"}
-    return Correction(**facts, href=f"/results/{row['result']}/corrections/{row['id']}")
+    facts = {name: row[name] for name in Correction.model_fields if name not in ("href", "boxes")}
+    marks = kept.marks_of(here.store, row["result"], row["id"])
+    return Correction(**facts, href=f"/results/{row['result']}/corrections/{row['id']}", boxes=marks)
 
 
 @routes.get("")
 def list_corrections(id: str, here: Here, who: Who) -> Corrections:
     """Corrections of a result, newest first."""
     here.store.get(id, who)
-    return Corrections(corrections=[shown(row) for row in kept.of_result(here.engine, id)])
+    return Corrections(corrections=[shown(here, row) for row in kept.of_result(here.engine, id)])
 
 
 @routes.post("", status_code=201)
@@ -45,10 +49,11 @@ async def correct(
     mask: Annotated[UploadFile, File(description="8-bit PNG of the input's size: 0 background, 1.. class index, 255 not known.")],
     stem: Annotated[str, Form(max_length=200, description="Stem of the input, as in the record; the first one unless said.")] = "",
     author: Annotated[str, Form(max_length=100)] = "", note: Annotated[str, Form(max_length=2000)] = "",
+    boxes: Annotated[str, Form(max_length=100_000, description='Corrected boxes as JSON, in rooms that find them: [{"label": 1, "box": [left, top, width, height]}].')] = "",
 ) -> Correction:  # fmt: skip
     """Keep a corrected mask; `outcrop corrections export` makes training data of them."""
     facts = {"stem": stem, "author": author.replace("\0", ""), "note": note.replace("\0", "")}
-    return await run_in_threadpool(_keep, here, who, id, mask, facts)
+    return await run_in_threadpool(_keep, here, who, id, mask, facts | {"boxes": boxes})
 
 
 def _keep(here: House, who: Caller, id: str, mask: UploadFile, facts: dict[str, str]) -> Correction:
@@ -68,6 +73,7 @@ def _keep(here: House, who: Caller, id: str, mask: UploadFile, facts: dict[str, 
         raise Problem(
             422, "no-mask", "this result is no picture, so a picture cannot correct it: correct single sections"
         )
+    marks = _marks(facts["boxes"], room, wanted)
     values = _values(here, id, mask, wanted)
     strange = sorted(set(np.unique(values).tolist()) - {*range(len(room.classes) + 1), IGNORE})
     if strange:
@@ -84,8 +90,39 @@ def _keep(here: House, who: Caller, id: str, mask: UploadFile, facts: dict[str, 
     path = kept.path_of(here.store, id, str(fact["id"]))
     path.parent.mkdir(exist_ok=True)
     write_png(path, Image.fromarray(values))
+    if marks is not None:
+        kept.write_marks(here.store, id, str(fact["id"]), marks)
     kept.add(here.engine, fact)
-    return shown(fact)
+    return shown(here, fact)
+
+
+def _marks(text: str, room: Task, shape: tuple[int, int]) -> list[Mark] | None:
+    """Boxes that were sent, judged against the picture; None where none were.
+
+    Raises:
+        Problem: 422, not JSON of boxes, or a box outside the picture or of no class.
+    """
+    if not text:
+        return None
+    try:
+        marks = TypeAdapter(list[Mark]).validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the text"
+        raise Problem(422, "bad-boxes", f"boxes: {where}: {first['msg']}; a list of label and box is wanted") from None
+    rows, cols = shape
+    for number, mark in enumerate(marks, 1):
+        left, top, width, height = mark.box
+        # Half a pixel of slack: boxes as detectors give them are rounded at the edges.
+        inside = 0 <= left < left + width <= cols + 0.5 and 0 <= top < top + height <= rows + 0.5
+        if not inside or mark.label > len(room.classes):
+            raise Problem(
+                422,
+                "bad-boxes",
+                f"box {number} is {list(mark.box)} of class {mark.label}: boxes lie inside the {cols} x {rows} px of the "
+                f"picture, classes go from 1 to {len(room.classes)}",
+            )
+    return marks
 
 
 def _values(here: House, id: str, mask: UploadFile, wanted: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:

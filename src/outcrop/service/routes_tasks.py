@@ -17,7 +17,8 @@ from outcrop.core.errors import UsageError
 from outcrop.core.task import Task
 from outcrop.outputs.picture import COLOURS
 from outcrop.service.answers import of_job, of_result, served
-from outcrop.service.asked import FIELDS, Asked, form
+from outcrop.service.asked import FIELDS, Asked
+from outcrop.service.forms import FormRoute, form
 from outcrop.service.house import House, caller, house
 from outcrop.service.intake import Wish, submit
 from outcrop.service.keys import Caller
@@ -25,7 +26,7 @@ from outcrop.service.problems import Problem
 from outcrop.service.safety import accepted
 from outcrop.service.schemas import REFUSALS, Answer, Room, Rooms
 
-routes = APIRouter(tags=["tasks"], responses=REFUSALS)
+routes = APIRouter(tags=["tasks"], responses=REFUSALS, route_class=FormRoute)
 Here = Annotated[House, Depends(house)]
 Who = Annotated[Caller, Depends(caller)]
 Files = Annotated[list[UploadFile], File(description="What is to be seen or measured; several make one run.")]
@@ -168,6 +169,7 @@ async def answered(here: House, who: Caller, id: str, wait: float) -> Response:
     if job is None:
         raise Problem(404, "absent", "the job is gone: send the file again")
     if job["problem"] and wait:
-        return JSONResponse(job["problem"], job["problem"]["status"], media_type="application/problem+json")
+        told = {**job["problem"], "instance": f"/jobs/{id}", "job": id}
+        return JSONResponse(told, told["status"], media_type="application/problem+json")
     headers = {"location": f"/jobs/{id}", "retry-after": "1"}
     return JSONResponse(of_job(job), 202, headers=headers)

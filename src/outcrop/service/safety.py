@@ -18,26 +18,6 @@ from outcrop.service.problems import Problem
 START = 4096
 """Bytes by which a file is judged."""
 
-HARDENED = {
-    # A VRT, which may name any file of the machine, is not even known; neither is anything that fetches.
-    "GDAL_SKIP": "VRT GTI WMS WCS WMTS HTTP STACIT STACTA PLMOSAIC DERIVED Zarr EEDA EEDAI NGW OGCAPI DAAS",
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".nothing-is-fetched",
-    "GDAL_PAM_ENABLED": "NO",
-    "GDAL_HTTP_TIMEOUT": "1",
-    "PROJ_NETWORK": "OFF",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-}
-"""Environment of every process of the service; what the operator has set stays."""
-
-
-def harden() -> None:
-    """Put ``HARDENED`` into the environment, before libraries read it."""
-    for name, value in HARDENED.items():
-        os.environ.setdefault(name, value)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
@@ -78,20 +58,38 @@ MAGIC: Mapping[bytes, Kind] = {
     b"GIF87a": GIF, b"GIF89a": GIF,
 }  # fmt: skip
 
+ARCHIVES: Mapping[bytes, str] = {
+    b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"PK\x07\x08": "zip", b"7z\xbc\xaf": "7z", b"Rar!\x1a\x07": "rar", b"MSCF": "cab",
+    b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4", b"\x1f\x9d": "compress",
+}  # fmt: skip
+"""First bytes of archives and packed files. None is taken, so none is ever unpacked."""
+
+OPERATOR = "models are put in place by the operator"
+PICKLE = "a Python pickle, which can run code: only data are taken here"
 FOREIGN: Mapping[bytes, str] = {
-    b"PK\x03\x04": "an archive (zip): send the files themselves, several in one request",
-    b"PK\x05\x06": "an empty archive (zip): send the files themselves",
-    b"\x1f\x8b": "compressed (gzip): send it unpacked", b"7z\xbc\xaf": "an archive (7z): send the files themselves",
-    b"BZh": "compressed (bzip2): send it unpacked", b"\xfd7zXZ": "compressed (xz): send it unpacked",
-    b"%PDF": "a PDF: send the picture itself", b"\x80\x02": "a Python pickle, which can run code: only data are taken here",
-    b"\x80\x03": "a Python pickle, which can run code: only data are taken here",
-    b"\x80\x04": "a Python pickle, which can run code: only data are taken here",
-    b"\x80\x05": "a Python pickle, which can run code: only data are taken here",
-    b"\x08\x07\x12": "a model (ONNX): models are put in place by the operator",
-    b"\x08\x08\x12": "a model (ONNX): models are put in place by the operator",
+    **{magic: f"an archive or packed ({kind}): send the files themselves, several in one request" for magic, kind in ARCHIVES.items()},
+    **{bytes((0x80, protocol)): PICKLE for protocol in range(2, 6)},
+    b"\x89HDF\r\n\x1a\n": f"an HDF5 file, as models are: {OPERATOR}", b"%PDF": "a PDF: send the picture itself",
     b"\x7fELF": "a program: send a picture or data",
 }  # fmt: skip
 """First bytes of what is not taken, and what it is."""
+
+
+ONNX = re.compile(rb"\x08[\x03-\x13][\x12\x1a\x22\x2a\x32\x3a\x42]")
+"""A version, and the next field of a model."""
+
+
+def foreign(start: bytes) -> str | None:
+    """What a file of a known kind that is not taken is."""
+    if start[257:262] == b"ustar":
+        return "an archive (tar): send the files themselves, several in one request"
+    if start.startswith(b"PK\x03\x04") and b"/data.pkl" in start[:256]:
+        return f"a PyTorch checkpoint, which holds {PICKLE}"
+    if ONNX.match(start):
+        return f"a model (ONNX): {OPERATOR}"
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 32:
+        return f"model weights (safetensors): {OPERATOR}"
+    return next((said for magic, said in FOREIGN.items() if start.startswith(magic)), None)
 
 
 def accepted(takes: Iterable[type]) -> list[str]:
@@ -120,7 +118,7 @@ def kind_of(start: bytes, name: str) -> Kind | None:
 
 def _not_text(start: bytes) -> bool:
     """Not a page, a document or an archive under the name of something else."""
-    return len(start) >= 400 and not start.lstrip()[:1] in (b"<", b"{") and not any(map(start.startswith, FOREIGN))
+    return len(start) >= 400 and not start.lstrip()[:1] in (b"<", b"{") and foreign(start) is None
 
 
 def is_table(start: bytes) -> bool:
@@ -146,9 +144,7 @@ def refuse_unless(kind: Kind | None, start: bytes, takes: Iterable[type], shown:
     held = tuple(takes)
     if kind is not None and kind.holds in held:
         return kind
-    what = next((said for magic, said in FOREIGN.items() if start.startswith(magic)), None)
-    if what is None:
-        what = f"{kind.name}, which this room does not take" if kind else _guess(start)
+    what = foreign(start) or (f"{kind.name}, which this room does not take" if kind else _guess(start))
     taken = accepted(held)
     hint = "" if ": " in what else f": give {room} one of {', '.join(taken)}"
     raise Problem(415, "unknown-format", f"{shown} is {what}{hint}", accepted=taken)
@@ -249,10 +245,8 @@ def refuse_pixels(rows: int, cols: int, limit: int, shown: str) -> None:
     """Refuse more pixels than the limit.
 
     Raises:
-        Problem: 413, with both numbers.
+        Problem: 422, with both numbers.
     """
-    if rows * cols > limit:
-        said = f"{shown}: {cols} x {rows} = {rows * cols / 1e6:.0f} MP, and the limit is {limit / 1e6:.0f} MP"
-        raise Problem(
-            413, "too-large", f"{said}: cut it into parts or use `outcrop predict`", limit=limit, got=rows * cols
-        )
+    if (got := rows * cols) > limit:
+        said = f"{shown}: {cols} x {rows} = {got / 1e6:.0f} MP, and the limit is {limit / 1e6:.0f} MP"
+        raise Problem(422, "too-large", f"{said}: cut it into parts or use `outcrop predict`", limit=limit, got=got)

@@ -128,6 +128,13 @@ class Again(BaseModel):
     keep: bool = Field(default=False, description="True makes it a result of its own in the history.")
 
 
+class Mark(BaseModel):
+    """One thing that somebody has marked."""
+
+    label: int = Field(ge=1, le=254, description="Class, counted from 1.")
+    box: tuple[float, float, float, float] = Field(description="Left, top, width, height; pixels.")
+
+
 class Correction(BaseModel):
     """A mask that somebody has corrected."""
 
@@ -139,12 +146,23 @@ class Correction(BaseModel):
     created: float
     models: list[str] = Field(description="sha256 of the models whose mask was corrected.")
     href: str
+    boxes: list[Mark] | None = Field(
+        None, description="Corrected boxes, in rooms that find them; null: none were sent."
+    )
 
 
 class Corrections(BaseModel):
     """Corrections of one result, newest first."""
 
     corrections: list[Correction]
+
+
+class Shared(BaseModel):
+    """A link that opens one result, for reading, without a key; this is the only time that it can be read."""
+
+    href: str = Field(description="The record and its files, as JSON.")
+    report: str | None = Field(description="The same as a page.")
+    expires: float = Field(description="Seconds since 1970, UTC.")
 
 
 class Models(BaseModel):

@@ -1,5 +1,6 @@
 """What the service may use and for how long it keeps things, as one value that travels to every process."""
 
+import contextlib
 import json
 import os
 from dataclasses import asdict, dataclass, field, fields
@@ -18,20 +19,72 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BASE, PER_PIXEL = 340 * MIB, 12
 """Bytes that the processes need before anything is decoded, and bytes for each pixel of a picture that is decoded whole."""
 
+TIGHT = 1024 * MIB
+"""Bytes of memory below which small pictures are smaller and jobs return memory at once, which takes them longer."""
 
-def memory() -> int:
-    """Bytes that this process may use: the control group's limit where there is one, else the machine's memory."""
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2048 * MIB
+GROUPS = Path("/sys/fs/cgroup")
+
+HARDENED = {
+    # A VRT, which may name any file of the machine, is not even known; neither is anything that fetches.
+    "GDAL_SKIP": "VRT GTI WMS WCS WMTS HTTP STACIT STACTA PLMOSAIC DERIVED Zarr EEDA EEDAI NGW OGCAPI DAAS",
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".nothing-is-fetched",
+    "GDAL_PAM_ENABLED": "NO",
+    "GDAL_HTTP_TIMEOUT": "1",
+    "GDAL_CACHEMAX": "64",
+    "PROJ_NETWORK": "OFF",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "OUTCROP_ARENA": "0",
+}
+"""Environment of every process of the service; what the operator has set stays."""
+
+
+def harden() -> None:
+    """Put ``HARDENED`` into the environment, before libraries read it."""
+    for name, value in HARDENED.items():
+        os.environ.setdefault(name, value)
+
+
+def memory(process: Path = Path("/proc/self"), groups: Path = GROUPS) -> int:
+    """Bytes that this process may use: the least limit of its control groups where there is one, else the machine's memory."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2 * TIGHT
     try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        lines = [line.split(":", 2) for line in (process / "cgroup").read_text(encoding="utf-8").splitlines()]
+    except OSError:
         return whole
-    return min(limit, whole)
+    found = [whole]
+    for _, controllers, place in lines:
+        if "memory" in controllers.split(","):
+            top, name = groups / "memory", "memory.limit_in_bytes"
+        elif not controllers:
+            top, name = groups, "memory.max"
+        else:
+            continue
+        inner = top / place.strip("/")
+        # Inside a container the group's own place is not there: what is mounted is the group itself.
+        for folder in (inner, *inner.parents):
+            with contextlib.suppress(OSError, ValueError):  # none, or "max"
+                found.append(int((folder / name).read_text(encoding="ascii")))
+            if folder == top:
+                break
+    return min(found)
 
 
 def pixel_limit(available: int) -> int:
     """Most pixels of a picture that is decoded whole: 14 million in 512 MiB, never more than 100 million."""
     return int(min(max((available - BASE) // PER_PIXEL, 4_000_000), 100_000_000))
+
+
+def small_limit(available: int) -> int:
+    """Most pixels of a picture that is answered at once, by the process that serves."""
+    return 4_000_000 if available >= TIGHT else 1_000_000
+
+
+def job_limit(available: int) -> int:
+    """Bytes of address space that a job may add, libraries and mapped files included: twice the memory, 4 GiB at most."""
+    return min(2 * available, 4096 * MIB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +108,7 @@ class Settings:
         queue: jobs that may wait.
         workers: jobs that are done at a time by this process; 0 where other processes work.
         rate, burst: requests a second and at once, for each client; rate 0 is unlimited.
+        header_seconds: most seconds until the head of a request has come; a connection that says nothing for as long is closed.
         body_rate, body_seconds: least bytes a second, and most seconds, of an upload.
         decode_seconds, job_seconds: most seconds of decoding a small picture, and of a job.
         job_memory: bytes of address space that a job may add to what its process starts with.
@@ -76,7 +130,7 @@ class Settings:
     max_files: int = 100
     max_pixels: int = field(default_factory=lambda: pixel_limit(memory()))
     max_raster: int = 1_000_000_000
-    small: int = 4_000_000
+    small: int = field(default_factory=lambda: small_limit(memory()))
     lazy: int = 262_144
     lane: int = 32
     lane_window: float = 0.004
@@ -84,11 +138,12 @@ class Settings:
     workers: int = 1
     rate: float = 200.0
     burst: int = 400
+    header_seconds: float = 15.0
     body_rate: int = 2048
     body_seconds: float = 900.0
     decode_seconds: float = 20.0
     job_seconds: float = 3600.0
-    job_memory: int = 4096 * MIB
+    job_memory: int = field(default_factory=lambda: job_limit(memory()))
     lease: float = 30.0
     tries: int = 3
     keep_days: float = 7.0
@@ -110,6 +165,7 @@ class Settings:
             "tries",
             "keep_days",
             "job_seconds",
+            "header_seconds",
         )
         if wrong := [name for name in positive if getattr(self, name) <= 0]:
             raise UsageError(f"the setting {wrong[0]} is {getattr(self, wrong[0])}, and more than 0 is wanted")

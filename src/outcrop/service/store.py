@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, Engine, RowMapping, and_, delete, func, inser
 from outcrop.service.keys import Caller
 from outcrop.service.problems import Problem
 from outcrop.service.settings import Settings
-from outcrop.service.tables import corrections, jobs, results
+from outcrop.service.tables import corrections, jobs, results, shares
 
 DAY = 86_400.0
 ADD = insert(results)
@@ -191,6 +192,7 @@ class Store:
             ids = [id, *connection.scalars(select(results.c.id).where(results.c.parent == id))]
             connection.execute(delete(results).where(results.c.id.in_(ids)))
             connection.execute(delete(corrections).where(corrections.c.result.in_(ids)))
+            connection.execute(delete(shares).where(shares.c.result.in_(ids)))
             ended = jobs.c.state.in_(("done", "failed", "cancelled"))
             connection.execute(delete(jobs).where(jobs.c.id.in_(ids), ended))
         for one in ids:
@@ -226,7 +228,11 @@ class Store:
     def _sweep_orphans(self) -> None:
         """Remove folders that neither a result nor a job knows."""
         limit = time.time() - ORPHAN
-        aged = [path for path in self.results.iterdir() if path.stat().st_mtime < limit][:2000]
+        aged: list[Path] = []
+        for path in self.results.iterdir():
+            with suppress(FileNotFoundError):  # another worker deletes too
+                if path.stat().st_mtime < limit and len(aged) < 2000:
+                    aged.append(path)
         if not aged:
             return
         names = [path.name for path in aged]

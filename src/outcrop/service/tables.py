@@ -1,7 +1,5 @@
-"""The tables: jobs, results, corrections and keys; SQLite by default, PostgreSQL by URL. Times are seconds since 1970, UTC."""
+"""The tables: jobs, results, corrections, links and keys; SQLite by default, PostgreSQL by URL. Times are seconds since 1970, UTC."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,20 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    delete,
     event,
     insert,
+    inspect,
     select,
+    text,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from outcrop.core.errors import MissingExtra, UsageError
 
-VERSION = 1
-"""Of the tables; a database of another version is refused rather than misread."""
+LOCK = 7_061_820
+"""Number of the lock under which PostgreSQL's tables are made and changed; any would do."""
 
 METADATA = MetaData()
 
@@ -104,6 +105,29 @@ keys = Table(
     Column("revoked", Double),
 )  # fmt: skip
 
+shares = Table(
+    "outcrop_shares", METADATA,
+    Column("hash", String(64), primary_key=True),
+    Column("result", String(40), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("created", Double, nullable=False),
+    Index("outcrop_shares_result", "result"),
+)  # fmt: skip
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE outcrop_shares (
+            hash VARCHAR(64) NOT NULL PRIMARY KEY, result VARCHAR(40) NOT NULL, owner VARCHAR(64) NOT NULL,
+            created DOUBLE PRECISION NOT NULL
+        )""",
+        "CREATE INDEX outcrop_shares_result ON outcrop_shares (result)",
+    ),
+)
+"""What makes a database of version 1, 2, ... one of the next, in words that both databases know; never changed once released."""
+
+VERSION = 1 + len(STEPS)
+"""Of the tables as they stand above."""
+
 
 def _sqlite(connection: Any, _: Any) -> None:
     """Several processes read while one writes; a crash of the process loses nothing that was committed."""
@@ -114,10 +138,10 @@ def _sqlite(connection: Any, _: Any) -> None:
 
 
 def connect(url: str) -> Engine:
-    """The database with its tables, made where they are missing.
+    """The database with its tables, made where they are missing and brought up where they are of an earlier version.
 
     Raises:
-        UsageError: no such kind of database, or tables of another version.
+        UsageError: no such kind of database, or tables of a later version.
         MissingExtra: the driver is not installed.
     """
     try:
@@ -141,28 +165,41 @@ def connect(url: str) -> Engine:
 
 
 def _prepare(engine: Engine) -> None:
-    """Make the tables and hold them to their version; several processes may come at once."""
-    try:
-        METADATA.create_all(engine)
-        with engine.begin() as connection:
-            found = connection.scalar(select(about.c.version))
-            if found is None:
-                connection.execute(insert(about).values(version=VERSION))
-                found = VERSION
-    except IntegrityError:
-        found = VERSION  # another process was first
-    except Exception as error:
-        if "already exists" not in str(error):
-            raise
-        return _prepare(engine)
-    if found != VERSION:
-        raise UsageError(
-            f"the database holds tables of version {found}, and {VERSION} is wanted: take another database"
-        )
+    """Make the tables, or bring those of an earlier version up step by step: all of it or nothing, one process at a time.
 
-
-@contextmanager
-def transaction(engine: Engine) -> Iterator[Connection]:
-    """All of it or nothing."""
+    Raises:
+        UsageError: a later version of Outcrop made the tables.
+    """
     with engine.begin() as connection:
-        yield connection
+        if _version(connection) == VERSION:
+            return
+        # SQLite's driver begins a transaction only before rows are changed, which is too late for tables.
+        lite = engine.dialect.name == "sqlite"
+        connection.execute(text("BEGIN IMMEDIATE" if lite else f"SELECT pg_advisory_xact_lock({LOCK})"))
+        found = _version(connection)  # another process may have been first
+        if found == 0:
+            METADATA.create_all(connection)
+            connection.execute(insert(about).values(version=VERSION))
+            return
+        for step in STEPS[found - 1 :]:
+            for line in step:
+                connection.execute(text(line))
+        connection.execute(delete(about))
+        connection.execute(insert(about).values(version=VERSION))
+
+
+def _version(connection: Connection) -> int:
+    """Of the tables that are there; 0 where there are none.
+
+    Raises:
+        UsageError: a later version of Outcrop made them.
+    """
+    if not inspect(connection).has_table(about.name):
+        return 0
+    found = connection.scalar(select(about.c.version)) or 1
+    if found > VERSION:
+        raise UsageError(
+            f"a later Outcrop made this database (tables of version {found}, and this one knows {VERSION}): "
+            "update Outcrop, or take another database"
+        )
+    return found

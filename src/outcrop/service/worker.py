@@ -38,6 +38,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until ``stopped``."""
+        self._ready()
         while not self.stopped.is_set():
             try:
                 busy = self.step()
@@ -50,6 +51,13 @@ class Worker:
             if not busy:
                 self.woken.wait(IDLE)
                 self.woken.clear()
+
+    def _ready(self) -> None:
+        """Have libraries loaded before the first job is claimed: its lease would run meanwhile."""
+        try:
+            self.forks.start({"do": "decode", "memory": 0}).end()
+        except OSError as error:
+            LOG.error("no process for jobs can be had", exc_info=error)
 
     def _sweep(self) -> None:
         if time.monotonic() - self._swept > SWEEP:

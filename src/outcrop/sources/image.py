@@ -133,7 +133,7 @@ def open_picture(path: Path, options: PictureOptions = PictureOptions()) -> Scen
         try:
             taken = _taken(image)
             values = _levels(ImageOps.exif_transpose(image))
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
             raise DamagedFile(f"{path.name} is damaged ({error}): copy or export it again") from None
     bands = BANDS.get(len(values), tuple(f"band {i + 1}" for i in range(len(values))))
     scene = scene_from_array(path.stem, values, Grid(shape=(values.shape[1], values.shape[2])), bands)

@@ -93,8 +93,8 @@ def read_file_header(path: Path, endian: Literal["auto", "big", "little"] = "aut
 
     Raises:
         BadInput: there is no such file.
-        UnknownFormat: the file is not SEG-Y, or its sample format is not one of the standard's.
-        DamagedFile: the file does not hold a whole number of traces.
+        UnknownFormat: the file is not SEG-Y, or its samples are of an obsolete kind.
+        DamagedFile: its sample format is not one of the standard's, or it does not hold a whole number of traces.
     """
     if not path.is_file():
         raise BadInput(f"{path.name} is not there or is not a file: check the path")
@@ -156,8 +156,10 @@ def _byte_order(head: bytes, endian: str, name: str) -> tuple[str, int]:
     blank = sum(byte in (9, 10, 13) or 32 <= byte < 127 for byte in head[TEXT_BYTES:])
     what = "plain text" if blank == BINARY_BYTES else f"the sample format code {' or '.join(map(str, codes.values()))}"
     wanted = ", ".join(map(str, SAMPLE_BYTES))
-    raise UnknownFormat(
-        f"{name} has {what} in its binary header where SEG-Y has one of {wanted}: check that it is a SEG-Y file"
+    # A text header is proof enough that this is SEG-Y, so what is wrong is wrong inside it.
+    proof = endian == "auto" and blank < BINARY_BYTES and head[:3].decode(text_encoding(head)) in ("C 1", "C01")
+    raise (DamagedFile if proof else UnknownFormat)(
+        f"{name} has {what} in its binary header (bytes 3225-3226) where SEG-Y has one of {wanted}: check that it is a SEG-Y file"
         + ("" if endian == "auto" else f" and that its byte order is {endian}")
     )
 

@@ -40,6 +40,9 @@ WORDS = {
 LONGEST_TIME, SHORTEST_TIME = 10_000, 100
 """Sample intervals (µs) from which on, and below which, a field cannot be the time step of reflection data."""
 
+NEGATIVE = 2**15
+"""Fields of 16 bits from here on are below 0 as the standard's first revisions write numbers; no survey has such steps otherwise."""
+
 USUAL_TIME = (250, 500, 1000, 2000, 3000, 4000, 6000, 8000)
 """Sample intervals (µs) that are not worth a note."""
 
@@ -65,6 +68,11 @@ def vertical_axis(
         raise UsageError(f"a sample interval of {options.sample_interval:g} is not a distance: give one above 0")
     if not interval and options.sample_interval is None:
         raise NoGeometry(f"{name} gives no sample interval: give one, in ms or in m of depth (--sample-interval)")
+    if options.sample_interval is None and NEGATIVE <= interval < 2**16:
+        told = f"{interval - 2**16:g} as sample interval (bytes 3217-3218)"
+        raise NoGeometry(
+            f"{name} gives {told}, and more than 0 is wanted: give it, in ms or in m of depth (--sample-interval)"
+        )
     domain, notes = (options.vertical, []) if options.vertical != "auto" else _domain(text, interval)
     step, first = interval / 1000, delay
     if domain == "depth" and interval < SHORTEST_TIME:

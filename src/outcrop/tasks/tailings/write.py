@@ -113,9 +113,12 @@ def true_colour(values: Floats) -> NDArray[np.uint8]:
     """Network input, (3, rows, cols), red first, or one plane → a picture, (rows, cols, 3), stretched from the 1st to the 99th percentile."""
     values = np.repeat(values[:1], 3, axis=0) if len(values) < 3 else values
     observed = values[:, np.isfinite(values).all(axis=0)]
-    low, high = np.percentile(observed, [1, 99]) if observed.size else (0.0, 1.0)
-    shown = np.clip((np.nan_to_num(values, nan=low) - low) / max(high - low, 1e-6), 0, 1) * 255
-    return np.ascontiguousarray(np.moveaxis(shown.astype(np.uint8), 0, 2))
+    low, high = np.percentile(observed, [1, 99], overwrite_input=True) if observed.size else (0.0, 1.0)
+    del observed
+    picture = np.empty((*values.shape[1:], 3), np.uint8)
+    for band, plane in enumerate(values):  # one by one, in less memory
+        picture[..., band] = np.clip((np.nan_to_num(plane, nan=low) - low) / max(high - low, 1e-6), 0, 1) * 255
+    return picture
 
 
 def _total(seen: Seen) -> tuple[float, float, float] | None:
