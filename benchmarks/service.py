@@ -2,6 +2,8 @@
 
 ``python -m benchmarks.service [--seconds 20] [--clients 16] [--jobs 0] [--uploads 0]`` starts `outcrop serve` on the
 loopback with a folder of its own, asks, and prints a table. Pictures differ, so that no answer comes from the store.
+``--limit 512`` does something else: it puts the service into a memory control group of so many MiB, and lets it do jobs of
+all rooms while the clients ask.
 """
 
 import argparse
@@ -15,129 +17,16 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-PORT = 18_123
+from benchmarks.cell import Cell
+from benchmarks.served import OUTCROP, PORT, ask, drawn, family, fetch, form, load, memory, processor, served
+
 PROMISED, SLOWEST, MEMORY = 60.0, 0.25, 512
 """Pictures a second, seconds, MB."""
-
-
-def drawn(count: int, side: int = 101) -> list[bytes]:
-    """Different grey pictures as PNG."""
-    rng = np.random.default_rng(0)
-    row, col = np.mgrid[:side, :side]
-    found = []
-    for _ in range(count):
-        layers = 110 + 40 * np.sin(row / rng.uniform(3, 6) + 0.02 * col) + rng.normal(0, 8, (side, side))
-        lump = np.hypot(row - rng.uniform(0, side), col - rng.uniform(0, side)) < rng.uniform(0, 0.4) * side
-        store = io.BytesIO()
-        Image.fromarray(np.clip(np.where(lump, 150, layers), 0, 255).astype(np.uint8)).save(store, "PNG")
-        found.append(store.getvalue())
-    return found
-
-
-def form(content: bytes, name: str) -> tuple[bytes, dict[str, str]]:
-    """A multipart body with one file."""
-    head = f'--cut\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: image/png\r\n\r\n'
-    return head.encode() + content + b"\r\n--cut--\r\n", {"content-type": "multipart/form-data; boundary=cut"}
-
-
-def ask(connection: http.client.HTTPConnection, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-    """One prediction over a connection that stays open."""
-    connection.request("POST", "/tasks/salt/predict", body, headers)
-    answer = connection.getresponse()
-    return answer.status, answer.read()
-
-
-def family(pid: int) -> list[int]:
-    """A process and all below it."""
-    found = [pid]
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            continue
-        if parent == pid:
-            found += family(int(stat.parent.name))
-    return found
-
-
-def memory(pid: int) -> tuple[float, float, float]:
-    """(resident MB of the largest process, proportional MB of all, peak resident MB of the largest)."""
-    largest = peak = shared = 0.0
-    for one in family(pid):
-        try:
-            status = dict(line.split(":", 1) for line in Path(f"/proc/{one}/status").read_text().splitlines())
-            pages = Path(f"/proc/{one}/smaps_rollup").read_text()
-        except OSError:
-            continue
-        largest = max(largest, int(status["VmRSS"].split()[0]) / 1024)
-        peak = max(peak, int(status["VmHWM"].split()[0]) / 1024)
-        shared += next(int(line.split()[1]) for line in pages.splitlines() if line.startswith("Pss:")) / 1024
-    return largest, shared, peak
-
-
-def processor(pid: int) -> float:
-    """Seconds of processor time that a process and all below it have used."""
-    ticks = 0
-    for one in family(pid):
-        try:
-            parts = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        ticks += int(parts[11]) + int(parts[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def load(pictures: list[bytes], clients: int, seconds: float) -> tuple[list[float], dict[int, int], float]:
-    """(seconds of every answer 200, answers by status, wall seconds)."""
-    times: list[float] = []
-    codes: dict[int, int] = {}
-    turn, position = threading.Lock(), [0]
-    end = time.perf_counter() + seconds
-
-    def client() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
-        while time.perf_counter() < end:
-            with turn:
-                position[0] += 1
-                number = position[0]
-            body, headers = form(pictures[number % len(pictures)], f"p{number}.png")
-            began = time.perf_counter()
-            try:
-                code, _ = ask(connection, body, headers)
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                code = 0
-            with turn:
-                codes[code] = codes.get(code, 0) + 1
-                if code == 200:
-                    times.append(time.perf_counter() - began)
-
-    began = time.perf_counter()
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return times, codes, time.perf_counter() - began
-
-
-def ready() -> None:
-    """Wait until the models are loaded."""
-    for _ in range(600):
-        try:
-            connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=5)
-            connection.request("GET", "/readyz")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.2)
-    raise SystemExit("the service did not become ready")
 
 
 def uploads(count: int, pictures: list[bytes]) -> dict[int, int]:
@@ -201,31 +90,68 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--uploads", type=int, default=0)
+    parser.add_argument("--limit", type=int, default=0, help="MiB of all processes together; wants root on Linux")
     said = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "outcrop",
-            "serve",
-            "--port",
-            str(PORT),
-            "--folder",
-            folder,
-            "--rate",
-            "0",
-            "--queue",
-            "1000",
-        ]
-        server = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "MALLOC_ARENA_MAX": "2"})
-        try:
-            ready()
-            rows = measured(said, server.pid, Path(folder))
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(60)
+    group = Cell(said.limit << 20) if said.limit else nullcontext()
+    with tempfile.TemporaryDirectory() as folder, group as cell, served(folder, cell) as pid:
+        rows = limited(said, cell) if cell else measured(said, pid, Path(folder))
+    rows.append(
+        ("one-minute load of the machine meanwhile", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", True)
+    )
     sys.stdout.write("\n".join(f"{what:58} {value}" for what, value, _ in rows) + "\n")
     return 0 if all(kept for *_, kept in rows) else 1
+
+
+def scene(side: int = 2000) -> bytes:
+    """A drawn satellite scene of three bands as GeoTIFF."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = ["draw", "tailings", "--seed", "1", "--out", folder, "--set", f"shape={side}x{side}"]
+        subprocess.run([*OUTCROP, *line], check=True, stdout=subprocess.DEVNULL)
+        return (Path(folder) / "drawn-1.tif").read_bytes()
+
+
+def limited(said: argparse.Namespace, cell: Cell) -> list[tuple[str, str, bool]]:
+    """Jobs of two rooms, one after the other, while clients send pictures of two; what it took, and who died of it."""
+    pictures, photos = drawn(1500), [fetch(f"/tasks/flares/example?seed={seed}") for seed in range(8)]
+    jobs = {"tailings": form(scene(), "scene.tif"), "salt": form(fetch("/tasks/salt/example?kind=section"), "line.npy")}
+    ended, told = threading.Event(), [{}, {}]  # type: list[dict[int, int]]
+
+    def clients(which: int, many: list[bytes], count: int, room: str) -> None:
+        while not ended.is_set():
+            for code, more in load(many, count, 3.0, room)[1].items():
+                told[which][code] = told[which].get(code, 0) + more
+
+    work = [(0, pictures, said.clients, "salt"), (1, photos, 1, "flares")]
+    threads = [threading.Thread(target=clients, args=one) for one in work]
+    for thread in threads:
+        thread.start()
+    rows = []
+    try:
+        for room, (body, headers) in jobs.items():
+            began = time.perf_counter()
+            status, answer = ask(http.client.HTTPConnection("127.0.0.1", PORT, timeout=120), body, headers, room)
+            if status != 202:
+                raise SystemExit(f"the service answers {status}: {answer.decode()}")
+            job = json.loads(answer)
+            while job["state"] in ("queued", "running") and time.perf_counter() - began < 600:
+                time.sleep(0.5)
+                job = json.loads(fetch(f"/jobs/{job['id']}"))
+            done = job["state"] == "done"
+            rows.append(
+                (f"job: {room}, {len(body) / 1e6:.1f} MB", f"{job['state']}, {time.perf_counter() - began:.0f} s", done)
+            )
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+    anonymous, peak, limit = cell.anonymous >> 20, cell.peak() >> 20, said.limit
+    return [
+        *rows,
+        (f"pictures of {said.clients} clients meanwhile, by status", str(told[0]), set(told[0]) <= {200, 503}),
+        ("photos of one more, by status", str(told[1]), set(told[1]) <= {200, 503}),
+        ("all processes at their peak, MiB; with cached files", f"{anonymous}; {peak} of {limit}", anonymous < limit),
+        ("processes killed for want of memory", str(cell.killed()), cell.killed() == 0),
+    ]
 
 
 def measured(said: argparse.Namespace, pid: int, folder: Path) -> list[tuple[str, str, bool]]:
@@ -280,9 +206,6 @@ def measured(said: argparse.Namespace, pid: int, folder: Path) -> list[tuple[str
             f"{largest:.0f}, {peak:.0f}; {shared:.0f}",
             peak < MEMORY,
         )
-    )
-    rows.append(
-        ("one-minute load of the machine meanwhile", f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", True)
     )
     return rows
 

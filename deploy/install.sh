@@ -1,22 +1,35 @@
 #!/bin/sh
 # The steps of the image, also for a plain machine: a virtual environment with Outcrop and its service, nothing that compiles.
 #
-#   deploy/install.sh /opt/outcrop            # from a clone: installs the clone
+#   deploy/install.sh --page          # first, where there is npm: the service's web page, into the clone
+#   deploy/install.sh /opt/outcrop    # from a clone: installs the clone
 #   OUTCROP_SOURCE='outcrop' deploy/install.sh /opt/outcrop    # from the package index
+#
+# OUTCROP_EXTRAS names the extras (serve,geo), PYTHON the interpreter; OUTCROP_SLIM=1 leaves no installer behind.
 set -eu
 
-prefix=${1:?usage: install.sh PREFIX}
+target=${1:?usage: install.sh PREFIX, or install.sh --page}
 here=$(cd "$(dirname "$0")/.." && pwd)
-source=${OUTCROP_SOURCE:-$here}
-python=${PYTHON:-python3}
 
-"$python" -m venv "$prefix"
-"$prefix/bin/python" -m pip install --quiet --no-cache-dir --disable-pip-version-check --only-binary :all: \
-    --no-binary outcrop -c "$here/constraints.txt" "$source[serve,geo]"
-
-# What is never needed to serve: caches, tests of libraries, the installer itself.
-find "$prefix" -depth -type d \( -name __pycache__ -o -name tests \) -path '*site-packages*' -exec rm -rf {} +
-if [ "${OUTCROP_SLIM:-}" = 1 ]; then
-    "$prefix/bin/python" -m pip uninstall --quiet --yes --disable-pip-version-check pip
+if [ "$target" = --page ]; then
+    cd "$here/page"
+    npm ci --no-audit --no-fund --loglevel=error
+    npm run --silent build
+    exit
 fi
-"$prefix/bin/outcrop" --version
+
+python="$target/bin/python"
+pip() { "$python" -m pip --quiet --disable-pip-version-check "$@"; }
+
+"${PYTHON:-python3}" -m venv "$target"
+pip install --no-compile --only-binary :all: --no-binary outcrop \
+    -c "$here/constraints.txt" "${OUTCROP_SOURCE:-$here}[${OUTCROP_EXTRAS:-serve,geo}]"
+if [ "${OUTCROP_SLIM:-}" = 1 ]; then
+    pip uninstall --yes setuptools pip
+fi
+
+# Tests of libraries are never needed to serve. All else is compiled now: nothing can be written there later.
+packages=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+find "$packages" -depth -type d \( -name __pycache__ -o -name tests \) -exec rm -rf {} +
+"$python" -m compileall -q -j 0 "$packages" >/dev/null || true
+"$target/bin/outcrop" --version

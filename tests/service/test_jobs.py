@@ -294,7 +294,7 @@ def test_a_service_that_was_killed_finds_history_files_and_keys_when_it_starts_a
     first = live(*options, "--set", "lease=2").wait()
     status, answer = first.send("/tasks/salt/predict", picture(), "kept core.png", **key)
     assert status == 200, answer
-    line = np.random.default_rng(0).normal(size=(1000, 900)).astype(np.float32)
+    line = np.random.default_rng(0).normal(size=(600, 500)).astype(np.float32)
     store = io.BytesIO()
     np.save(store, line)
     status, queued = first.send("/tasks/salt/predict", store.getvalue(), "long line.npy", **key)

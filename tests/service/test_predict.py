@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import outcrop
 from outcrop import tasks
@@ -169,37 +168,3 @@ def test_a_setting_cannot_name_a_file_of_the_machine(service: Any, tmp_path: Pat
     for value in ("/etc/passwd", "../../secret.csv", "~/x.csv", "vsicurl\\x"):
         refused = service.predict(scene, "s.tif", room="tailings", setting=f"registry={value}")
         assert refused.status_code == 400 and "companion" in refused.json()["detail"]
-
-
-def test_a_corrected_mask_becomes_training_data(
-    service: Any, picture: Callable[..., bytes], encode: Any, tmp_path: Path
-) -> None:
-    from outcrop.service.corrections import export
-
-    answer = service.predict(picture(21), "fix me.png").json()
-    mask = np.zeros((101, 101), np.uint8)
-    mask[30:60, 20:70], mask[:5] = 1, 255
-    place = f"/results/{answer['id']}/corrections"
-    kept = service.client.post(
-        place, files={"mask": ("m.png", encode(mask))}, data={"author": "Ana", "note": "top was cut"}
-    )
-    assert kept.status_code == 201, kept.text
-    assert service.client.get(place).json()["corrections"][0]["author"] == "Ana"
-    stored = service.client.get(kept.json()["href"]).content
-    assert np.array_equal(np.asarray(Image.open(__import__("io").BytesIO(stored))), mask)
-    count = export(service.house.store, service.house.engine, "salt", tmp_path / "data")
-    labelled = tasks.load("salt").examples(tmp_path / "data")
-    assert count == len(labelled) == 1
-    assert np.array_equal(labelled.masks[0] > 0, mask == 1)
-    assert (
-        json.loads((tmp_path / "data" / "corrections.json").read_text())[0]["models"][0]
-        == answer["record"]["models"][0]["sha256"]
-    )
-    for wrong, status in (
-        (encode(mask[:50]), 422),
-        (encode(mask + 7), 422),
-        (b"GIF89a", 415),
-        (encode(np.zeros((101, 101, 3), np.uint8) + np.uint8([1, 0, 0])), 422),
-    ):
-        assert service.client.post(place, files={"mask": ("m.png", wrong)}).status_code == status
-    assert service.left() == []

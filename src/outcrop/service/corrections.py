@@ -74,8 +74,8 @@ def mask_shape(out: Path, stem: str) -> tuple[int, int] | None:
     if npy.is_file():
         shape = np.load(npy, mmap_mode="r", allow_pickle=False).shape
         return (shape[0], shape[1]) if len(shape) == 2 else None
-    overlay = next(iter(sorted(out.glob(f"{stem}*overlay.png"))), None)
-    if overlay is None:
+    overlay = out / f"{stem}.overlay.png"
+    if not (overlay.is_file() and (out / f"{stem}.detections.json").is_file()):
         return None
     with Image.open(overlay, formats=("PNG",)) as image:  # detections: the overlay has the photo's own size
         return image.height, image.width

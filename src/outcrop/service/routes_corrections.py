@@ -71,7 +71,9 @@ def _keep(here: House, who: Caller, id: str, mask: UploadFile, facts: dict[str, 
     room, wanted = here.room(row["task"]), kept.mask_shape(here.store.out(id), stem)
     if wanted is None:
         raise Problem(
-            422, "no-mask", "this result is no picture, so a picture cannot correct it: correct single sections"
+            422,
+            "no-mask",
+            "this result is no picture, so a picture cannot correct it: correct single pictures and sections",
         )
     marks = _marks(facts["boxes"], room, wanted)
     values = _values(here, id, mask, wanted)
