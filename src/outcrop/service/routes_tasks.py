@@ -18,7 +18,7 @@ from outcrop.core.task import Task
 from outcrop.outputs.picture import COLOURS
 from outcrop.service.answers import of_job, of_result, served
 from outcrop.service.asked import FIELDS, Asked
-from outcrop.service.forms import FormRoute, form
+from outcrop.service.forms import FormRoute, form, nothing
 from outcrop.service.house import House, caller, house
 from outcrop.service.intake import Wish, submit
 from outcrop.service.keys import Caller
@@ -30,7 +30,7 @@ routes = APIRouter(tags=["tasks"], responses=REFUSALS, route_class=FormRoute)
 Here = Annotated[House, Depends(house)]
 Who = Annotated[Caller, Depends(caller)]
 Files = Annotated[list[UploadFile], File(description="What is to be seen or measured; several make one run.")]
-Companions = Annotated[list[UploadFile], File(default_factory=list, description="Tables that settings name.")]
+Companions = Annotated[list[UploadFile], File(default_factory=nothing, description="Tables that settings name.")]
 Wait = Annotated[float, Form(ge=0, le=600, description="Seconds to wait for a job's result before 202 is answered.")]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=64, pattern=r"^[\x21-\x7e]+$")]
 AGAIN = threading.Lock()
