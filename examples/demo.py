@@ -97,6 +97,9 @@ def main() -> None:
     sys.stdout.write("\nSynthetic, drawn with known truth. Open the reports:\n")
     for what, page in pages.items():
         sys.stdout.write(f"  {page.resolve().as_uri()}  ({what})\n")
+    sys.stdout.write(
+        f"\nFor files of your own, on a page in the browser: {Path(sys.executable).parent / 'outcrop'} serve\n"
+    )
 
 
 if __name__ == "__main__":
