@@ -92,7 +92,9 @@ def nobody(folder: Path) -> tuple[tuple[str, ...], str]:
     """(words that start a command as somebody who owns nothing, a Python that such a one may run)."""
     words = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups") if os.geteuid() == 0 else ()
     for python in dict.fromkeys((os.path.realpath(sys.executable), "/usr/bin/python3")):
-        line = [*words, python, "-c", "import sys, venv, ensurepip; assert sys.version_info >= (3, 11)"]
+        # It must start itself, too: who has just given up root may still reach places that a child cannot.
+        told = "import sys, subprocess as s, venv, ensurepip; s.run([sys.executable, '-c', ''], check=True); assert sys.version_info >= (3, 11)"
+        line = [*words, python, "-c", told]
         try:
             if subprocess.run(line, capture_output=True, timeout=30, check=False, cwd=folder).returncode == 0:
                 return words, python
@@ -143,9 +145,7 @@ def test_the_steps_of_the_image_lead_to_a_service_that_answers(
         ).wait()
         status, answer = service.send("/tasks/salt/predict", picture(), "drawn.png")
         assert status == 200 and answer["record"]["inputs"][0]["measurements"], answer
-        assert (
-            service.ask("GET", f"/results/{answer['id']}/report.html")[0] == 404
-        )  # not made before the result is asked for
+        assert service.ask("GET", f"/results/{answer['id']}/report.html")[0] == 200, "made when it is asked for"
         assert json.loads(service.ask("GET", f"/results/{answer['id']}")[1])["files"]
         if (REPOSITORY / WEB / "index.html").is_file():
             assert b"assets/" in service.ask("GET", "/")[1]

@@ -27,8 +27,8 @@ def test_a_job_over_its_memory_or_its_time_is_told_so(make: Make, refused: Refus
     small = make(job_memory=20 << 20)
     said = refused(small.predict(line, "l.npy", wait="60"), 422, "memory")
     assert said["type"].endswith("resource-limit")
-    slow = make(job_seconds=0.2)
-    late = refused(slow.predict(line, "l.npy", wait="60"), 504, "0.2 s")
+    slow = make(job_seconds=0.01)
+    late = refused(slow.predict(line, "l.npy", wait="60"), 504, "0.01 s")
     assert late["instance"] == f"/jobs/{late['job']}" and slow.client.get(late["instance"]).json()["state"] == "failed"
     assert small.left() == slow.left() == []
 
