@@ -124,6 +124,7 @@ def test_every_room_tells_what_it_takes_and_has_an_example(service: Any, room: s
     assert {a["name"] for a in told["assumptions"]} == set(task.assumptions)
     example = service.client.get(f"/tasks/{room}/example")
     assert example.status_code == 200 and len(example.content) > 100
+    assert example.headers.get("outcrop-assume", "").startswith("scale=0.") == (room == "flares")
     cards = service.client.get("/models", params={"task": room}).json()["models"]
     assert cards and all(len(card["sha256"]) == 64 and card["limits"] for card in cards)
 

@@ -119,12 +119,12 @@ export function predict(task: string, files: File[], options: Options, sent: (sh
   });
 }
 
-/** A made-up input of the room with known truth. */
-export async function example(task: string): Promise<File> {
+/** A made-up input of the room with known truth, and what is known of it, such as the scale. */
+export async function example(task: string): Promise<{ file: File; assume: string | null }> {
   const response = await fetched(`tasks/${encodeURIComponent(task)}/example`);
   const named = /filename="?([^";]+)"?/.exec(response.headers.get('Content-Disposition') ?? '')?.[1];
   const blob = await response.blob();
-  return new File([blob], named ?? `example-${task}`, { type: blob.type });
+  return { file: new File([blob], named ?? `example-${task}`, { type: blob.type }), assume: response.headers.get('Outcrop-Assume') };
 }
 
 export const job = (id: string): Promise<Answer> => json<Answer>(`jobs/${id}`);

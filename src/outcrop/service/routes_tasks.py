@@ -1,6 +1,7 @@
 """Routes that begin something: the rooms, their examples, predict and measure."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -82,9 +83,26 @@ def get_example(
     seed: Annotated[int, Query(ge=0, le=20, description="The same seed draws the same example.")] = 0,
     kind: Annotated[str | None, Query(max_length=20, pattern="^[a-z]+$", description="As `outcrop draw --set kind=`.")] = None,
 ) -> Response:  # fmt: skip
-    """A made-up file with known truth, to try the service with; send it to predict as it is."""
+    """A made-up file with known truth, to try the service with; send it to predict as it is.
+
+    What a photographer would know of it, such as the scale, comes in the header `Outcrop-Assume`, as the option `assume` wants it.
+    """
     task = here.room(room)
-    return served(request, _drawn(here, task, seed, kind))
+    file = _drawn(here, task, seed, kind)
+    answer = served(request, file)
+    if known := _known(task, file):
+        answer.headers["Outcrop-Assume"] = known
+    return answer
+
+
+def _known(task: Task, file: Path) -> str:
+    """The first assumption without a value of its own that the truth beside a drawn file gives, as ``name=value``."""
+    for beside in file.parent.glob("truth-*.json"):
+        facts = json.loads(beside.read_text(encoding="utf-8")).get("photos", {}).get(file.stem, {})
+        for name, given in task.assumptions.items():
+            if name in facts and not np.isfinite(given.best):
+                return f"{name}={facts[name]:.4g}"
+    return ""
 
 
 def _drawn(here: House, task: Task, seed: int, kind: str | None) -> Path:
