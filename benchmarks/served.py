@@ -59,14 +59,14 @@ def fetch(path: str) -> bytes:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all below it."""
+    """A process and all below it that are alive, by /proc."""
     found = [pid]
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+            state, parent, *_ = stat.read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        if parent == pid:
+        if int(parent) == pid and state != "Z":
             found += family(int(stat.parent.name))
     return found
 

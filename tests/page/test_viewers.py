@@ -57,17 +57,23 @@ def test_the_cursor_reads_what_the_survey_holds(visit: Callable[..., Any], surve
         assert found["p"] == pytest.approx(float(cube[at]), abs=0.006), read
 
 
-def test_deposits_are_listed_and_zoomed_to(visit: Callable[..., Any], tmp_path: Path) -> None:
+def mapped(visit: Callable[..., Any], folder: Path, **settings: Any) -> tuple[Any, Path]:
+    """(a page that shows a drawn satellite scene with its deposits, the scene)."""
     pytest.importorskip("rasterio", reason="needs the extra 'geo'")
     import outcrop
 
-    outcrop.draw("tailings", tmp_path, seed=5, shape="400x400")
-    scene = next(path for path in tmp_path.glob("*.tif") if "truth" not in path.name)
+    outcrop.draw("tailings", folder, **settings)
+    scene = next(path for path in folder.glob("*.tif") if "truth" not in path.name)
     one = visit()
     one.start()
     one.page.locator(".stratum.tailings").click()
     one.page.set_input_files("input[type=file]", scene)
     one.shown(180)
+    return one, scene
+
+
+def test_deposits_are_listed_and_zoomed_to(visit: Callable[..., Any], tmp_path: Path) -> None:
+    one, _ = mapped(visit, tmp_path, seed=5, shape="400x400")
     id = one.page.url.rsplit("/", 1)[1]
     entry = one.json(f"results/{id}")["record"]["inputs"][0]
     areas = [m for m in entry["measurements"] if m["name"] == "deposit area"]
@@ -90,15 +96,7 @@ def test_deposits_are_listed_and_zoomed_to(visit: Callable[..., Any], tmp_path: 
 
 def test_a_raster_is_cut_in_the_browser_where_the_service_cuts_it(visit: Callable[..., Any], tmp_path: Path) -> None:
     rasterio = pytest.importorskip("rasterio", reason="needs the extra 'geo'")
-    import outcrop
-
-    outcrop.draw("tailings", tmp_path, seed=6, shape="300x300")
-    scene = next(path for path in tmp_path.glob("*.tif") if "truth" not in path.name)
-    one = visit()
-    one.start()
-    one.page.locator(".stratum.tailings").click()
-    one.page.set_input_files("input[type=file]", scene)
-    one.shown(180)
+    one, scene = mapped(visit, tmp_path, seed=6, shape="300x300")
     one.page.wait_for_timeout(1500)
     id = one.page.url.rsplit("/", 1)[1]
     with (

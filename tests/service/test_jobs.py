@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.served import family
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
@@ -191,19 +192,6 @@ def of_worker(name: str) -> int:
     return int(name.rsplit("-", 2)[1])
 
 
-def below(pid: int) -> list[int]:
-    """Processes below one, by /proc."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parts = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(parts[1]) == pid and parts[0] != "Z":
-            found += [int(stat.parent.name), *below(int(stat.parent.name))]
-    return found
-
-
 def struck(table: Jobs, workers: "list[subprocess.Popen[bytes]]") -> tuple[str, list[int]]:
     """Kill a worker that holds a job; (the job, the processes that were below the worker)."""
     while True:
@@ -212,7 +200,7 @@ def struck(table: Jobs, workers: "list[subprocess.Popen[bytes]]") -> tuple[str, 
         victim.send_signal(signal.SIGSTOP)
         held = table.get(job["id"])
         if held and held["state"] == "running" and held["worker"] == job["worker"]:
-            orphans = below(victim.pid)
+            orphans = family(victim.pid)[1:]
             victim.kill()
             victim.wait(10)
             return job["id"], orphans

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from benchmarks.served import family
 
 
 def problem(answer: Any, status: int, *words: str) -> Any:
@@ -80,19 +81,6 @@ def claiming() -> dict[str, Callable[..., bytes]]:
 # A service that is served -------------------------------------------------------------------------------------
 
 
-def below(pid: int) -> list[int]:
-    """The process and all below it, by /proc."""
-    found = [pid]
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:
-            continue
-        if parent == pid:
-            found += below(int(stat.parent.name))
-    return found
-
-
 @dataclass(frozen=True, kw_only=True)
 class Watched:
     """``outcrop serve`` in processes of its own, seen from outside."""
@@ -123,7 +111,7 @@ class Watched:
     def temporary(self) -> list[str]:
         """Files that its processes hold open and that have no name any more, as uploads have while they come."""
         found = []
-        for pid in below(self.live.process.pid):
+        for pid in family(self.live.process.pid):
             for handle in Path(f"/proc/{pid}/fd").glob("*"):
                 with contextlib.suppress(OSError):
                     found.append(os.readlink(handle))
@@ -131,7 +119,7 @@ class Watched:
 
     def resident(self) -> int:
         """Bytes of memory of its largest process."""
-        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in below(self.live.process.pid)]
+        pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in family(self.live.process.pid)]
         return max(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
