@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="training wants the extra learn")
 
 from outcrop.core.errors import MissingExtra, UsageError
 from outcrop.models.network import build
-from outcrop.models.starts import load_lite0
+from outcrop.models.starts import load_lite
 from outcrop.tasks import load
 
 RECIPE = load("tailings").recipes["tailings"]
@@ -16,7 +16,7 @@ def test_weights_of_another_encoder_are_refused_by_name() -> None:
     with pytest.raises(UsageError, match="efficientnet-b4"):
         build(RECIPE.changed({"pretrained": "csmask"}), 3, 1)
     with pytest.raises(UsageError, match="resnet18"):
-        load_lite0(torch.nn.Identity(), "resnet18", 3)
+        load_lite(torch.nn.Identity(), "resnet18", 3)
 
 
 def test_imagenet_s_weights_make_another_network_than_chance() -> None:

