@@ -90,18 +90,17 @@ def get_example(
     task = here.room(room)
     file = _drawn(here, task, seed, kind)
     answer = served(request, file)
-    if known := _known(task, file):
+    if known := _known(file):
         answer.headers["Outcrop-Assume"] = known
     return answer
 
 
-def _known(task: Task, file: Path) -> str:
-    """The first assumption without a value of its own that the truth beside a drawn file gives, as ``name=value``."""
+def _known(file: Path) -> str:
+    """What somebody who took a drawn file himself would know, by the truth beside it: the first such, as ``name=value``."""
     for beside in file.parent.glob("truth-*.json"):
-        facts = json.loads(beside.read_text(encoding="utf-8")).get("photos", {}).get(file.stem, {})
-        for name, given in task.assumptions.items():
-            if name in facts and not np.isfinite(given.best):
-                return f"{name}={facts[name]:.4g}"
+        facts = json.loads(beside.read_text(encoding="utf-8")).get("known", {}).get(file.stem, {})
+        for name, value in facts.items():
+            return f"{name}={value:.4g}"
     return ""
 
 

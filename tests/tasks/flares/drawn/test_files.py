@@ -32,6 +32,7 @@ def test_one_photo_comes_with_mask_labels_and_truth(tmp_path: Path) -> None:
     truth = json.loads(paths[3].read_text())
     one = truth["photos"]["drawn-0"]
     assert truth["synthetic"] and one["truth"]["flared_gas"] > 0
+    assert truth["known"] == {"drawn-0": {"scale": one["scale"]}}
     assert one["truth"]["flame_area"] == pytest.approx((mask == 1).sum() * one["scale"] ** 2)
 
 
@@ -53,8 +54,9 @@ def test_a_set_can_be_read_back_as_yolo_and_coco(tmp_path: Path) -> None:
 def test_decoys_have_empty_label_files(tmp_path: Path) -> None:
     draw(tmp_path, kind="sunset", count="2")
     assert [path.read_text() for path in sorted((tmp_path / "labels").iterdir())] == ["", ""]
-    truth = json.loads((tmp_path / "truth-0.json").read_text())["photos"]
-    assert all(photo["truth"] == {} and photo["scale"] is None for photo in truth.values())
+    truth = json.loads((tmp_path / "truth-0.json").read_text())
+    assert all(photo["truth"] == {} and photo["scale"] is None for photo in truth["photos"].values())
+    assert not any(truth["known"].values())
 
 
 def test_jpeg_is_written_and_says_synthetic(tmp_path: Path) -> None:

@@ -27,12 +27,15 @@ MEASURED = {
 }  # fmt: skip
 """What is drawn and can be measured → name of the measurement."""
 
+KNOWN = ("scale",)
+"""Assumptions that whoever takes a photo has a value for: the truth says them apart, by file."""
+
 
 def write_truth(
     folder: Path, seed: int, settings: Mapping[str, Any], photos: Mapping[str, Any],
     more: Mapping[str, Any] | None = None,
 ) -> Path:  # fmt: skip
-    """``truth-<seed>.json``: what was drawn and what is exactly true of it; flow is at 20 °C and 101.325 kPa."""
+    """``truth-<seed>.json``: what was drawn, what is exactly true of it, and what its photographer would know; flow is at 20 °C and 101.325 kPa."""
     path = folder / f"truth-{seed}.json"
     units = {
         "flared_gas": f"thousand m3/day at {REFERENCE} °C", "heat_release": "MW", "heating_value": "MJ/m3 at 20 °C",
@@ -43,8 +46,12 @@ def write_truth(
     for stem, photo in photos.items():
         for name in sorted(MEASURED.keys() & photo["truth"].keys()):
             true.setdefault(MEASURED[name], {})[stem] = photo["truth"][name]
+    known = {
+        stem: {name: photo[name] for name in KNOWN if photo.get(name) is not None} for stem, photo in photos.items()
+    }
     content = {
-        "synthetic": True, "seed": seed, "settings": dict(settings), "units": units, "truth": true, **(more or {}), "photos": photos
+        "synthetic": True, "seed": seed, "settings": dict(settings), "units": units, "truth": true, "known": known, **(more or {}),
+        "photos": photos,
     }  # fmt: skip
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
