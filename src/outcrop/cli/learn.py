@@ -28,11 +28,12 @@ def train(
     settings: Settings = None,
     pseudo: Annotated[Path | None, typer.Option(help="Unlabelled pictures (folder or .zip) for a second round.")] = None,
     teacher: Annotated[Path | None, typer.Option(help="Run that labels them, fold by fold.")] = None,
-    start: Annotated[Path | None, typer.Option(help="Run whose folds' weights to start from.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Run, or model file(s), whose weights to start from.")] = None,
     also: Annotated[
         list[Path] | None, typer.Option(help="Further labelled folders that train in every fold, never held out.")
     ] = None,
     threads: Annotated[int, typer.Option(help="Threads; 0 takes all cores.")] = 0,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps; auto takes a CUDA card where there is one.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in --out was stopped.")] = False,
 ) -> None:  # fmt: skip
     """Train a recipe, fold by fold, with checkpoints, curves and held-out predictions in --out."""
@@ -51,7 +52,7 @@ def train(
 
     folder = run(
         load(task), data, out, recipe=recipe, folds=fold, settings=pairs(settings, "--set"), pseudo=pseudo, teacher=teacher,
-        start=start, also=also or (), threads=threads, resume=resume, report=report,
+        start=start, also=also or (), threads=threads, device=device, resume=resume, report=report,
     )  # fmt: skip
     typer.echo(str(folder))
 

@@ -5,6 +5,8 @@ resampling, so that masks stay sharp. Pixels beyond the picture's edge are refle
 and weigh nothing in the loss.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,6 +14,8 @@ from torch.nn import functional as F
 
 from outcrop.core.labelled import IGNORE, Labelled
 from outcrop.models.recipe import Augmentation
+
+CPU = torch.device("cpu")
 
 
 def _placement(shape: tuple[int, int], chip: int, how: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -35,38 +39,53 @@ def _placement(shape: tuple[int, int], chip: int, how: Augmentation, rng: np.ran
     return np.concatenate([linear, centre[:, None]], axis=1)
 
 
-def _sample(image: Tensor, mask: Tensor, place: np.ndarray, chip: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Resample one picture (bands, rows, cols) and mask (rows, cols): chip, mask, and True inside the picture."""
-    rows, cols = mask.shape
-    offset = torch.arange(chip, dtype=torch.float32) - (chip - 1) / 2
+def _sample(images: Tensor, masks: Tensor, places: np.ndarray, chip: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Resample pictures of one size.
+
+    Args:
+        images, masks: (n, bands, rows, cols) and (n, rows, cols).
+        places: (n, 2, 3).
+
+    Returns:
+        Chips, masks, and True inside the pictures.
+    """
+    rows, cols = masks.shape[1:]
+    offset = torch.arange(chip, dtype=torch.float32, device=images.device) - (chip - 1) / 2
     y, x = torch.meshgrid(offset, offset, indexing="ij")
-    px = place[0, 0] * x + place[0, 1] * y + place[0, 2]
-    py = place[1, 0] * x + place[1, 1] * y + place[1, 2]
-    grid = torch.stack([px * 2 / cols - 1, py * 2 / rows - 1], -1)[None].float()
-    seen = F.grid_sample(image[None], grid, mode="bilinear", padding_mode="reflection", align_corners=False)[0]
-    label = F.grid_sample(
-        mask[None, None].float(), grid, mode="nearest", padding_mode="reflection", align_corners=False
-    )
+    place = torch.from_numpy(places).to(images.device, torch.float32)[..., None, None]
+    px = place[:, 0, 0] * x + place[:, 0, 1] * y + place[:, 0, 2]
+    py = place[:, 1, 0] * x + place[:, 1, 1] * y + place[:, 1, 2]
+    grid = torch.stack([px * 2 / cols - 1, py * 2 / rows - 1], -1)
+    seen = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    label = F.grid_sample(masks[:, None].float(), grid, mode="nearest", padding_mode="reflection", align_corners=False)
     inside = (px >= 0) & (px <= cols) & (py >= 0) & (py <= rows)
-    return seen, label[0, 0], inside
+    return seen, label[:, 0], inside
 
 
-def _tone(image: Tensor, how: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Change the grey values of one chip, (bands, rows, cols)."""
-    if rng.random() < how.invert:
-        image = 2 * image.mean((1, 2), keepdim=True) - image
+Tone = Callable[[Tensor], Tensor]
+
+
+def _tone(bands: int, chip: int, how: Augmentation, rng: np.random.Generator) -> Tone:
+    """A change of the grey values of one chip, (bands, chip, chip)."""
+    invert = rng.random() < how.invert
     if rng.random() >= how.tone_probability:
-        return image
-    image = image * (1 + rng.uniform(-how.contrast, how.contrast)) + rng.uniform(-how.brightness, how.brightness)
-    if how.gamma:
-        image = image.clamp(min=0) ** float(np.exp(rng.uniform(-1, 1) * np.log1p(how.gamma)))
-    if how.band_gain:
-        gains = 1 + rng.uniform(-how.band_gain, how.band_gain, (image.shape[0], 1, 1))
-        image = image * torch.from_numpy(gains.astype(np.float32))
+        return (lambda image: 2 * image.mean((1, 2), keepdim=True) - image) if invert else (lambda image: image)
+    contrast, brightness = 1 + rng.uniform(-how.contrast, how.contrast), rng.uniform(-how.brightness, how.brightness)
+    power = float(np.exp(rng.uniform(-1, 1) * np.log1p(how.gamma))) if how.gamma else 1.0
+    gains = 1 + rng.uniform(-how.band_gain, how.band_gain, (bands, 1, 1)) if how.band_gain else None
+    noise = None
     if how.noise:
-        white = rng.standard_normal(tuple(image.shape), np.float32) * np.float32(rng.uniform(0, how.noise))
-        image = image + torch.from_numpy(white)
-    return image
+        white = rng.standard_normal((bands, chip, chip), np.float32)
+        noise = white * np.float32(rng.uniform(0, how.noise))
+
+    def change(image: Tensor) -> Tensor:
+        image = 2 * image.mean((1, 2), keepdim=True) - image if invert else image
+        image = image * contrast + brightness
+        image = image.clamp(min=0) ** power if how.gamma else image
+        image = image if gains is None else image * torch.from_numpy(gains.astype(np.float32)).to(image.device)
+        return image if noise is None else image + torch.from_numpy(noise).to(image.device)
+
+    return change
 
 
 STILL = Augmentation(flip_lr=False, warp_probability=0.0, tone_probability=0.0)
@@ -74,22 +93,33 @@ STILL = Augmentation(flip_lr=False, warp_probability=0.0, tone_probability=0.0)
 
 
 def batch(
-    labelled: Labelled, index: np.ndarray, classes: int, chip: int, how: Augmentation, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Chips of the pictures at ``index``.
+    labelled: Labelled, index: np.ndarray, classes: int, chip: int, how: Augmentation, rng: np.random.Generator,
+    device: torch.device = CPU,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Chips of the pictures at ``index``, made on the device.
 
     Returns:
         image (n, bands, chip, chip), target (n, classes, chip, chip) in {0, 1}, weight (n, 1, chip, chip)
         that is 0 outside the picture and where the mask says 255, context (n, 2).
     """
-    images, targets, weights = [], [], []
-    for i in index:
-        image, mask = torch.from_numpy(labelled.images[i]), torch.from_numpy(labelled.masks[i])
-        place = _placement((mask.shape[0], mask.shape[1]), chip, how, rng)
-        seen, label, inside = _sample(image, mask, place, chip)
-        images.append(_tone(seen, how, rng))
-        targets.append(torch.stack([label == c + 1 for c in range(classes)]).float())
-        weights.append((inside & (label != IGNORE)).float()[None])
-    context = torch.from_numpy(labelled.context[index])
-    image = torch.stack(images).contiguous(memory_format=torch.channels_last)
-    return image, torch.stack(targets), torch.stack(weights), context
+    shapes = [labelled.images[i].shape for i in index]
+    places, tones = np.empty((len(index), 2, 3)), []
+    for row, (bands, *size) in enumerate(shapes):
+        places[row] = _placement((size[0], size[1]), chip, how, rng)
+        tones.append(_tone(bands, chip, how, rng))
+    image = torch.empty(len(index), shapes[0][0], chip, chip, device=device)
+    image = image.contiguous(memory_format=torch.channels_last)
+    target = torch.empty(len(index), classes, chip, chip, device=device)
+    weight = torch.empty(len(index), 1, chip, chip, device=device)
+    for shape in dict.fromkeys(shapes):
+        rows = [row for row, one in enumerate(shapes) if one == shape]
+        pictures, masks = (
+            torch.from_numpy(np.stack([kind[index[row]] for row in rows])).to(device)
+            for kind in (labelled.images, labelled.masks)
+        )
+        seen, label, inside = _sample(pictures, masks, places[rows], chip)
+        for row, chipped in zip(rows, seen, strict=True):
+            image[row] = tones[row](chipped)
+        target[rows] = torch.stack([label == c + 1 for c in range(classes)], 1).float()
+        weight[rows] = (inside & (label != IGNORE)).float()[:, None]
+    return image, target, weight, torch.from_numpy(labelled.context[index]).to(device)

@@ -55,7 +55,7 @@ class Checkpointed(Generic[Network, Line]):
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return False
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         self.net.load_state_dict(state["net"])
         if self.average is not None:
             self.average.load_state_dict(state["kept"])

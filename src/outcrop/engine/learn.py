@@ -19,12 +19,14 @@ from outcrop.core.scene import Floats
 from outcrop.core.task import Task
 from outcrop.engine import augment
 from outcrop.engine.bands import asked, standardised
+from outcrop.engine.device import device_of
 from outcrop.engine.folds import assign
 from outcrop.engine.heldout import write_held_out
 from outcrop.engine.pseudo import label, read_pictures
-from outcrop.engine.train import Epoch, Trainer, forward, record, write_record
+from outcrop.engine.train import Epoch, Trainer, fingerprint, forward, record, write_record
 from outcrop.models.network import Net, build
 from outcrop.models.recipe import Recipe
+from outcrop.models.runtime import read_card
 
 
 def held_out(
@@ -54,7 +56,7 @@ def held_out(
 
 def run_fold(
     recipe: Recipe, labelled: Labelled, folder: Path, fold: int, classes: int, *,
-    start: Path | None = None, report: Callable[[Epoch], None] = lambda epoch: None,
+    start: Path | None = None, device: torch.device = augment.CPU, report: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Path:  # fmt: skip
     """Train on every picture outside one fold (fold -1: on all), resuming if begun, and keep what it says of the fold.
 
@@ -72,9 +74,12 @@ def run_fold(
         raise UsageError(f"no picture lies in fold {fold}: choose 0 to {place.max()}, or -1 to train on everything")
     where = folder / (f"fold-{fold}" if fold >= 0 else "all")
     names = [labelled.ids[i] for i in hold]
-    content = record(recipe, labelled, fold=fold, classes=classes, train=len(train), held_out=names)
+    content = record(
+        recipe, labelled, fold=fold, classes=classes, train=len(train), held_out=names, device=device.type,
+        labelled_sha256=fingerprint(given_to_folds(labelled)),
+    )  # fmt: skip
     check_same(where, content)
-    trainer = Trainer(recipe, labelled, train, hold, classes, where, start, fold + 1)
+    trainer = Trainer(recipe, labelled, train, hold, classes, where, start, fold + 1, device)
     trainer.resume()
     write_record(where, content)
     net = trainer.run(report)
@@ -107,7 +112,8 @@ Report = Callable[[int, Epoch, int], None]
 def train(
     task: Task, data: Path, out: Path, *, recipe: str | None = None, folds: Sequence[int] | None = None,
     settings: dict[str, str] | None = None, pseudo: Path | None = None, teacher: Path | None = None, start: Path | None = None,
-    also: Sequence[Path] = (), threads: int = 0, resume: bool = False, report: Report = lambda fold, epoch, epochs: None,
+    also: Sequence[Path] = (), threads: int = 0, device: str | None = None, resume: bool = False,
+    report: Report = lambda fold, epoch, epochs: None,
 ) -> Path:  # fmt: skip
     """Train a recipe of a room on a folder of labelled data.
 
@@ -116,11 +122,14 @@ def train(
         settings: changes to the recipe, as text.
         pseudo, teacher: unlabelled pictures and the run that labels them, each fold's by the model that never
             saw that fold.
-        start: run whose weights each fold starts from.
+        start: run whose weights each fold starts from; or a model file, or a folder with one for each fold
+            (``pictures-0.onnx`` ...), of the recipe's network.
         also: further folders whose pictures train in every fold and are never held out.
+        device: one of ``engine.device.DEVICES``; None is "auto".
 
     Raises:
-        UsageError: no such recipe or setting, a teacher without pictures, or a folder that holds another run.
+        UsageError: no such recipe, setting or device, a teacher without pictures, a model file that learnt from what is
+            held out or is of another network, or a folder that holds another run.
     """
     chosen = _recipe(task, recipe).changed(settings or {})
     if (pseudo is None) != (teacher is None):
@@ -130,6 +139,7 @@ def train(
     if out.exists() and any(out.iterdir()) and not resume:
         raise OutputExists(f"{out} already holds files: go on with --resume, or give another --out")
     torch.set_num_threads(threads or torch.get_num_threads())
+    place = device_of(device or "auto")
     told = asked(task, chosen.bands)
     labelled = task.examples(data, training=True, **told)
     chosen = standardised(chosen, labelled)
@@ -140,10 +150,10 @@ def train(
         known = labelled
         if pseudo is not None and teacher is not None:
             bands = labelled.images[0].shape[0]
-            sure = _pseudo_labels(chosen, pseudo, _weights(teacher, fold), len(task.classes), fold, bands)
+            sure = _pseudo_labels(chosen, pseudo, _weights(teacher, fold), len(task.classes), fold, bands, place)
             known = labelled.plus(sure)
         run_fold(
-            chosen, known, out, fold, len(task.classes), start=_weights(start, fold) if start else None,
+            chosen, known, out, fold, len(task.classes), start=_start(start, fold, labelled) if start else None, device=place,
             report=lambda epoch, fold=fold: _tell(out, fold, epoch, chosen.epochs, report),  # type: ignore[misc]
         )  # fmt: skip
     return out
@@ -175,6 +185,39 @@ def _weights(run: Path, fold: int) -> Path:
     return path
 
 
+def _start(start: Path, fold: int, labelled: Labelled) -> Path:
+    """The weights that a fold starts from: a checkpoint of a run, or a model file.
+
+    Raises:
+        UsageError: there are none, or a model file learnt from the pictures that this fold holds out.
+    """
+    files = sorted(start.glob(f"*-{fold}.onnx")) if start.is_dir() and fold >= 0 else []
+    if start.suffix != ".onnx" and not files:
+        return _weights(start, fold)
+    if len(files) > 1:
+        raise UsageError(f"{start} holds {len(files)} model files of fold {fold} ({files[0].name} ...): name one")
+    file = files[0] if files else start
+    learnt = read_card(file).training
+    same = learnt.get("labelled_sha256") in (None, fingerprint(given_to_folds(labelled)))
+    if fold >= 0 and same and learnt.get("fold", _fold_in(file)) != fold:
+        raise UsageError(
+            f"{file.name} may have learnt from the pictures that fold {fold} holds out: start it from the model of that fold, "
+            "or train on everything with --fold -1"
+        )
+    return file
+
+
+def given_to_folds(labelled: Labelled) -> Labelled:
+    """The pictures that folds hold out in turn, without those that always train."""
+    return labelled.take(np.flatnonzero(~labelled.always)) if len(labelled.always) else labelled
+
+
+def _fold_in(file: Path) -> int | None:
+    """The fold that a model file's name ends with, `pictures-3.onnx`."""
+    last = file.stem.rpartition("-")[2]
+    return int(last) if last.isdigit() else None
+
+
 def network_of(run: Path, fold: int, bands: int) -> tuple[Net, Recipe]:
     """The trained network of one fold of a run, and its recipe.
 
@@ -185,11 +228,13 @@ def network_of(run: Path, fold: int, bands: int) -> tuple[Net, Recipe]:
     content = json.loads((path.parent / "record.json").read_text())
     recipe = Recipe.from_dict(content["recipe"])
     net = build(recipe, bands, content.get("classes", 1))
-    net.load_state_dict(torch.load(path, weights_only=True)["kept"])
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["kept"])
     return net.eval(), recipe
 
 
-def _pseudo_labels(recipe: Recipe, pictures: Path, weights: Path, classes: int, fold: int, bands: int) -> Labelled:
+def _pseudo_labels(
+    recipe: Recipe, pictures: Path, weights: Path, classes: int, fold: int, bands: int, device: torch.device
+) -> Labelled:
     """Unlabelled pictures that the fold's own teacher is sure of."""
     ids, images = read_pictures(pictures)
     if bands != images[0].shape[0]:
@@ -198,6 +243,7 @@ def _pseudo_labels(recipe: Recipe, pictures: Path, weights: Path, classes: int, 
             "pictures from what it found with `outcrop samples`, and give them with --also"
         )
     net, taught = network_of(weights.parent.parent, fold, images[0].shape[0])
+    net.to(device)
     blank = Labelled(
         ids=ids, images=images, masks=tuple(np.zeros(i.shape[1:], np.uint8) for i in images), groups=ids,
         strata=np.zeros(len(ids), np.int64), context=np.zeros((len(ids), 2), np.float32),

@@ -67,12 +67,15 @@ def card_of(
         "pictures": found.pictures, **{key: round(value.value, 4) for key, value in found.figures.items()},
     }  # fmt: skip
     looks = task.looks([image[0] for image in labelled.images[:: max(len(labelled) // 1500, 1)]])
+    learnt = {
+        key: record[key] for key in ("recipe", "data_sha256", "labelled_sha256", "fold", "torch") if key in record
+    }
     return Card(
         name=name or recipe.name, task=task.name, classes=task.classes, bands=recipe.bands or task.bands, chip=recipe.chip,
         multiple=0 if exact else 32, overlap=(recipe.window or recipe.chip) // 4, window=recipe.window, sides=recipe.sides,
         calibration=found.calibration(known),
         temperature=float(found.trust.temperature.scale), context=recipe.depth,
-        training={"recipe": record["recipe"], "data_sha256": record["data_sha256"], "torch": record["torch"], "looks": looks},
+        training={**learnt, "looks": looks},
         scores=scores, **dict[str, Any](task.cards.get(recipe.name, {})),
     )  # fmt: skip
 

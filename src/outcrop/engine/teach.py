@@ -8,7 +8,7 @@ from outcrop.core.errors import UsageError
 from outcrop.core.task import Task
 from outcrop.models.box_recipe import BoxRecipe
 
-PIXELS_ONLY = ("pseudo", "teacher", "also")
+PIXELS_ONLY = ("pseudo", "teacher", "also", "device")
 
 
 def teach(task: Task, data: Path, out: Path, *, recipe: str | None = None, **settings: Any) -> Path:

@@ -29,6 +29,9 @@ from outcrop.models.recipe import Recipe
 
 Report = Callable[["Epoch"], None]
 
+MEASURED_ON = 64
+"""Training pictures that batch norms are measured on when a network starts from a model file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
@@ -62,7 +65,7 @@ def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}.get(recipe.optimizer)
     if kind is None:
         raise UsageError(f"no optimizer {recipe.optimizer!r}: choose adamw, adam or sgd")
-    found: torch.optim.Optimizer = kind(groups, lr=recipe.learning_rate)
+    found: torch.optim.Optimizer = kind(groups, lr=recipe.learning_rate, fused=True)
     return found
 
 
@@ -97,18 +100,27 @@ class Trainer(Checkpointed[Net, Epoch]):
     Args:
         hold: positions of the pictures held out for validation (may be empty).
         folder: where checkpoint.pt, log.csv and record.json go.
+        start: weights to start from: a checkpoint, or a model file (see ``engine.restart``).
+        device: where the network learns.
     """
 
     def __init__(
         self, recipe: Recipe, labelled: Labelled, train: np.ndarray, hold: np.ndarray, classes: int, folder: Path,
-        start: Path | None = None, fold: int = 0,
+        start: Path | None = None, fold: int = 0, device: torch.device = augment.CPU,
     ) -> None:  # fmt: skip
         torch.manual_seed(recipe.seed + 1000 * fold)
         self.recipe, self.labelled, self.train_on, self.hold = recipe, labelled, train, hold
         self.classes, self.folder, self.fold = classes, folder, fold
-        self.net = build(recipe, labelled.images[0].shape[0], classes)
-        if start is not None:
-            self.net.load_state_dict(torch.load(start, weights_only=True)["kept"])
+        self.net, self.device = build(recipe, labelled.images[0].shape[0], classes), device
+        if start is not None and start.suffix == ".onnx":
+            from outcrop.engine.restart import restart
+
+            some = np.random.default_rng(recipe.seed).permutation(train)[:MEASURED_ON]
+            image, *_ = augment.batch(labelled, some, classes, recipe.chip, augment.STILL, np.random.default_rng(0))
+            restart(self.net, start, list(image.numpy()))
+        elif start is not None:
+            self.net.load_state_dict(torch.load(start, map_location="cpu", weights_only=True)["kept"])
+        self.net.to(device)
         self.average = copy.deepcopy(self.net).eval() if recipe.ema else None
         self.optimizer = _optimizer(self.net, recipe)
         self.log, self.line = [], Epoch
@@ -150,11 +162,12 @@ class Trainer(Checkpointed[Net, Epoch]):
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             image, target, weight, context = augment.batch(
-                self.labelled, index, self.classes, recipe.chip, recipe.augment, rng
+                self.labelled, index, self.classes, recipe.chip, recipe.augment, rng, self.device
             )
             if recipe.depth:
-                context = context * torch.from_numpy((rng.random((len(index), 1)) < 0.5).astype(np.float32))
-            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+                known = torch.from_numpy((rng.random((len(index), 1)) < 0.5).astype(np.float32))
+                context = context * known.to(self.device)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
                 logits, seen = self.net(image, context if recipe.depth else None)
             logits = logits.float()
             loss = loss_from(_loss_at(recipe, progress))(logits, target, weight).mean()
@@ -177,11 +190,11 @@ class Trainer(Checkpointed[Net, Epoch]):
         if self.average is None:
             return
         decay = min(self.recipe.ema, (step + 1) / (step + 10))
-        for kept, now in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(now, 1 - decay)
-            else:
-                kept.copy_(now)
+        kept, now = (list(net.state_dict().values()) for net in (self.average, self.net))
+        floats = [i for i, values in enumerate(kept) if values.dtype.is_floating_point]
+        torch._foreach_lerp_([kept[i] for i in floats], [now[i] for i in floats], 1 - decay)
+        for i in set(range(len(kept))) - set(floats):
+            kept[i].copy_(now[i])
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:
@@ -203,11 +216,12 @@ class Trainer(Checkpointed[Net, Epoch]):
 
 @torch.no_grad()
 def forward(net: Net, image: Tensor, context: Tensor | None, precision: str = "float32") -> Tensor:
-    """Logits of a batch of chips in evaluation mode, (n, classes, rows, cols) float32."""
+    """Logits of a batch of chips in evaluation mode, (n, classes, rows, cols) float32, back on the CPU."""
     net.eval()
-    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-        logits, _ = net(image, context)
-    found: Tensor = logits.float()
+    device = next((p.device for p in net.parameters()), augment.CPU)
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        logits, _ = net(image.to(device), None if context is None else context.to(device))
+    found: Tensor = logits.float().cpu()
     return found
 
 

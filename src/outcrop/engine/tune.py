@@ -17,6 +17,7 @@ from outcrop.core.errors import DamagedFile, MissingExtra, OutputExists, UsageEr
 from outcrop.core.labelled import Labelled
 from outcrop.core.task import Task
 from outcrop.engine.bands import asked, standardised
+from outcrop.engine.device import device_of
 from outcrop.engine.folds import assign
 from outcrop.engine.learn import _recipe
 from outcrop.engine.train import Epoch, Trainer, fingerprint, record, write_record
@@ -155,7 +156,7 @@ def _trial(
         changed, folder = base.changed(settings), out / f"trial-{trial.number}"
         write_record(folder, record(changed, labelled, fold=fold, classes=classes, settings=settings))
         # fold + 1 as in ``learn.run_fold``: training with the settings found gives the weights found.
-        trainer = Trainer(changed, labelled, learn, hold, classes, folder, fold=fold + 1)
+        trainer = Trainer(changed, labelled, learn, hold, classes, folder, fold=fold + 1, device=device_of())
 
         def pass_on(epoch: Epoch) -> None:
             trial.report(epoch.valid_iou, epoch.epoch)

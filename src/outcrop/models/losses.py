@@ -44,27 +44,38 @@ def focal(logits: Tensor, target: Tensor, weight: Tensor, gamma: float = 2.0) ->
     return (each * weight).sum(SPACE) / weight.sum(SPACE).clamp(min=1)
 
 
-def lovasz(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Lovász hinge per picture and class, (n, classes).
+def _errors(logits: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Hinge errors, largest first, and which of them are of the class and of the rest, (n * classes, pixels) each.
 
     Pixels that do not count get an error so low that they come last in the order and weigh nothing.
     """
-    n, classes = logits.shape[:2]
-    errors = (1 - logits * (2 * target - 1)).masked_fill(weight == 0, -1e4).reshape(n * classes, -1)
-    truth = (target * weight).reshape(n * classes, -1)
+    rows = logits.shape[0] * logits.shape[1]
+    errors = (1 - logits * (2 * target - 1)).masked_fill(weight == 0, -1e4).reshape(rows, -1)
     errors, order = errors.sort(dim=1, descending=True)
-    truth = truth.gather(1, order)
+    inside, outside = (part.reshape(rows, -1).gather(1, order) for part in (target * weight, (1 - target) * weight))
+    return errors, inside, outside
+
+
+def _extension(errors: Tensor, truth: Tensor) -> Tensor:
+    """The Lovász extension of the Jaccard loss at sorted errors, (rows,)."""
     total = truth.sum(1, keepdim=True)
     common = total - truth.cumsum(1)
     union = total + (1 - truth).cumsum(1)
     jaccard = 1 - common / union
     gradient = torch.cat([jaccard[:, :1], jaccard[:, 1:] - jaccard[:, :-1]], dim=1)
-    return ((F.elu(errors) + 1) * gradient).sum(1).reshape(n, classes)
+    return ((F.elu(errors) + 1) * gradient).sum(1)
+
+
+def lovasz(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Lovász hinge per picture and class, (n, classes)."""
+    errors, inside, _ = _errors(logits, target, weight)
+    return _extension(errors, inside).reshape(logits.shape[:2])
 
 
 def lovasz_symmetric(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean of the Lovász hinge of (f, y) and of (-f, 1 - y), (n, classes)."""
-    return (lovasz(logits, target, weight) + lovasz(-logits, 1 - target, weight)) / 2
+    """Mean of the Lovász hinge of (f, y) and of (-f, 1 - y), (n, classes); both have the same errors, sorted once."""
+    errors, inside, outside = _errors(logits, target, weight)
+    return ((_extension(errors, inside) + _extension(errors, outside)) / 2).reshape(logits.shape[:2])
 
 
 LOSSES: dict[str, Loss] = {

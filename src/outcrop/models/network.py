@@ -76,7 +76,7 @@ class Net(nn.Module):
         features = list(self.encoder((image - self.mean) / self.std))
         if self.film is not None:
             if context is None:
-                context = torch.zeros(image.shape[0], 2, dtype=image.dtype)
+                context = torch.zeros(image.shape[0], 2, dtype=image.dtype, device=image.device)
             gain, shift = self.film(context)[:, :, None, None].chunk(2, dim=1)
             features[-1] = features[-1] * (1 + gain) + shift
         seen = None if self.presence is None else self.presence(features[-1].mean((2, 3)))
@@ -89,7 +89,7 @@ def _depthwise_in_float32(self: nn.Conv2d, x: Tensor) -> Tensor:
         self, "static_padding", None
     )  # layers of segmentation-models-pytorch's own EfficientNets pad first
     x = x if pad is None else pad(x)
-    if not self.training:
+    if not self.training or x.device.type != "cpu":
         return F.conv2d(x, self.weight.to(x.dtype), None, self.stride, self.padding, 1, self.groups)
     with torch.autocast("cpu", enabled=False):
         y = F.conv2d(x.float(), self.weight.float(), None, self.stride, self.padding, 1, self.groups)
@@ -109,7 +109,8 @@ class _Gathered(nn.Module):
     def forward(self, features: list[Tensor]) -> Tensor:
         image, *rest = features
         x, *skips = rest[::-1]
-        skips[-1] = torch.cat([skips[-1], F.pixel_unshuffle(image, 2).to(skips[-1].dtype)], 1)
+        quarters = F.pixel_unshuffle(image, 2).to(skips[-1].dtype, memory_format=torch.channels_last)
+        skips[-1] = torch.cat([skips[-1], quarters], 1)
         seen = []
         for block, skip in zip(self.blocks, skips, strict=True):
             x = block(x, skip.shape[2], skip.shape[3], skip)

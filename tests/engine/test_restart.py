@@ -1,0 +1,153 @@
+"""A network started from a model file says what the file says, and can learn on."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from outcrop.core.errors import UsageError
+from outcrop.core.labelled import Labelled
+from outcrop.models.recipe import Recipe
+
+torch = pytest.importorskip("torch", reason="needs torch: install the extra 'learn'")
+pytest.importorskip("onnx", reason="needs onnx: install the extra 'learn'")
+
+from tests.conftest import tiny_card
+
+from outcrop.engine.device import device_of
+from outcrop.engine.export import export, quantise
+from outcrop.engine.learn import _start, run_fold
+from outcrop.engine.restart import _module, restart
+from outcrop.engine.train import fingerprint
+from outcrop.models.card import Card
+from outcrop.models.network import build
+from outcrop.models.runtime import load
+
+Blobs = Callable[..., Labelled]
+
+
+def trained(recipe: Recipe, labelled: Labelled, folder: Path, card: Card) -> Path:
+    """A network that learnt for a while, so that its batch norms are not those of a fresh one, as a float32 file."""
+    where = run_fold(recipe, labelled, folder, 0, 1)
+    net = build(recipe, 1, 1)
+    net.load_state_dict(torch.load(where / "checkpoint.pt", weights_only=True)["kept"])
+    return export(net, card, folder / "tiny-0.onnx")
+
+
+def chips(labelled: Labelled) -> list[Any]:
+    return list(labelled.images)
+
+
+@pytest.mark.parametrize("network", ["plain-unet", "residual-unet"])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_the_network_says_what_its_file_says(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path, network: Any, precision: str
+) -> None:
+    recipe, labelled = replace(tiny_recipe, network=network, epochs=12, ema=0.9), blobs(40)
+    file = trained(recipe, labelled, tmp_path, tiny_card(temperature=1.7))
+    if precision == "int8":
+        file = quantise(file, tmp_path / "int8-0.onnx", chips(labelled))
+    net = build(recipe, 1, 1)
+    restart(net, file, chips(labelled))
+    fresh = np.stack(chips(blobs(12, seed=9)))
+    with torch.no_grad():
+        seen = torch.sigmoid(net.eval()(torch.from_numpy(fresh))[0] / 1.7).numpy()
+    limit = {"float32": 1e-4, "int8": 0.03}[precision]
+    assert np.abs(seen - load(file)(fresh)).mean() < limit
+    assert np.ptp(seen) > 0.4  # it learnt something, so agreeing is no accident
+
+
+def test_the_batch_norms_fit_the_pictures_so_training_sees_what_prediction_saw(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
+) -> None:
+    """In training mode, where a batch's own moments count, the same pictures give the same answer."""
+    recipe, labelled = replace(tiny_recipe, network="residual-unet", epochs=12, ema=0.9), blobs(40)
+    file = trained(recipe, labelled, tmp_path, tiny_card())
+    net = build(recipe, 1, 1)
+    restart(net, file, chips(labelled))
+    image = torch.from_numpy(np.stack(chips(labelled)))
+    assert net.training
+    with torch.no_grad():
+        learning, seeing = net(image)[0], net.eval()(image)[0]
+    assert float((learning - seeing).abs().mean()) < 0.02 * float(seeing.abs().mean())
+
+
+def test_weights_keep_the_size_of_fresh_ones_under_a_batch_norm(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
+) -> None:
+    recipe, labelled = replace(tiny_recipe, network="residual-unet"), blobs(24)
+    file = trained(recipe, labelled, tmp_path, tiny_card())
+    net = build(recipe, 1, 1)
+    before = float(net.encoder.blocks[0].first.weight.detach().norm())
+    restart(net, file, chips(labelled))
+    assert float(net.encoder.blocks[0].first.weight.detach().norm()) == pytest.approx(before, rel=1e-5)
+
+
+def test_a_fold_goes_on_from_a_file_better_than_from_nothing(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
+    recipe, labelled = replace(tiny_recipe, epochs=12, ema=0.9), blobs(40)
+    file = trained(recipe, labelled, tmp_path / "before", tiny_card())
+    short = replace(recipe, epochs=1, learning_rate=1e-3)
+    losses = []
+    for name, start in (("on", file), ("anew", None)):
+        log = run_fold(short, labelled, tmp_path / name, 0, 1, start=start) / "log.csv"
+        header, row = (line.split(",") for line in log.read_text().splitlines())
+        losses.append(float(dict(zip(header, row, strict=True))["valid_loss"]))
+    assert losses[0] < 0.7 * losses[1]
+
+
+def test_another_network_is_refused(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
+    labelled = blobs(24)
+    file = trained(tiny_recipe, labelled, tmp_path, tiny_card())
+    with pytest.raises(UsageError, match="another network"):
+        restart(build(replace(tiny_recipe, decoder=(12, 4)), 1, 1), file, chips(labelled))
+    with pytest.raises(UsageError, match="says something else"):
+        restart(build(replace(tiny_recipe, mean=(30.0,)), 1, 1), file, chips(labelled))
+
+
+def test_a_file_that_takes_a_depth_is_refused(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
+    recipe, labelled = replace(tiny_recipe, depth=True), blobs(24)
+    file = trained(recipe, labelled, tmp_path, tiny_card(context=True))
+    with pytest.raises(UsageError, match="takes a depth"):
+        restart(build(recipe, 1, 1), file, chips(labelled))
+
+
+def test_a_fold_never_starts_from_a_file_that_learnt_what_it_holds_out(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
+) -> None:
+    labelled = blobs(24)
+    told = {"fold": 0, "labelled_sha256": fingerprint(labelled)}
+    file = trained(tiny_recipe, labelled, tmp_path, tiny_card(training=told))
+    assert _start(file, 0, labelled) == _start(tmp_path, 0, labelled) == file
+    assert _start(file, -1, labelled) == file
+    with pytest.raises(UsageError, match="may have learnt"):
+        _start(file, 1, labelled)
+    assert _start(file, 1, blobs(24, seed=4)) == file  # other pictures than it was trained on
+    untold = export(build(tiny_recipe, 1, 1), tiny_card(), tmp_path / "untold.onnx")
+    with pytest.raises(UsageError, match="may have learnt"):
+        _start(untold, 1, blobs(24, seed=4))
+
+
+def test_two_files_of_a_fold_are_refused(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
+    for name in ("a-0.onnx", "b-0.onnx"):
+        export(build(tiny_recipe, 1, 1), tiny_card(), tmp_path / name)
+    with pytest.raises(UsageError, match="2 model files of fold 0"):
+        _start(tmp_path, 0, blobs(12))
+
+
+def test_a_node_names_its_module() -> None:
+    assert _module("/net/encoder/blocks.0/blocks.0.1/conv_dw/Conv") == "encoder.blocks.0.1.conv_dw"
+    assert _module("/net/head/head.0/Conv") == "head.0"
+    assert _module("/net/decoder/blocks.3/conv1/conv1.0/Conv") == "decoder.blocks.3.conv1.0"
+
+
+def test_devices_are_named() -> None:
+    assert device_of("cpu").type == "cpu"
+    assert device_of().type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(UsageError, match="no device 'tpu'"):
+        device_of("tpu")
+    if not torch.backends.mps.is_available():
+        with pytest.raises(UsageError, match="sees no mps"):
+            device_of("mps")
