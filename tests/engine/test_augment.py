@@ -63,6 +63,28 @@ def test_a_large_picture_is_cropped_on_whole_pixels(rows: int, cols: int, seed: 
     assert weight.all()
 
 
+def test_a_chip_can_be_shrunk_and_then_shows_the_same_part_of_the_picture() -> None:
+    """Halving samples between pixels, so a picture of 2 x 2 blocks comes back as its blocks, and the edge where it was."""
+    blocks = noise(1, 6, 6)
+    image = blocks.repeat(2, 1).repeat(2, 2)
+    labelled = one(image, image[0] > 0.5)
+    rng = np.random.default_rng(0)
+    seen, target, weight, _ = (t.numpy() for t in batch(labelled, np.arange(1), 1, 16, STILL, rng, side=8))
+    assert seen.shape == (1, 1, 8, 8) and target.shape == weight.shape == (1, 1, 8, 8)
+    assert np.allclose(seen[0, 0, 1:7, 1:7], blocks[0], atol=1e-5)
+    assert np.array_equal(target[0, 0, 1:7, 1:7], blocks[0] > 0.5)
+    assert np.array_equal(weight[0, 0], np.pad(np.ones((6, 6)), 1))
+
+
+def test_sizes_in_one_batch_come_out_as_alone() -> None:
+    both = [noise(1, 16, 16), noise(1, 9, 20, seed=1)]
+    labelled = one(both[0]).plus(one(both[1])).plus(one(both[0]))
+    seen = chips(labelled, 16, STILL)[0]
+    rng = np.random.default_rng(0)
+    alone = [batch(one(image), np.arange(1), 1, 16, STILL, rng)[0].numpy()[0] for image in (*both, both[0])]
+    assert all(np.array_equal(a[:, :, :9], b[:, :, :9]) for a, b in zip(seen, alone, strict=True))
+
+
 def test_crops_reach_every_corner_of_a_large_picture() -> None:
     places = one(np.arange(18 * 18).reshape(1, 18, 18) / 512)
     corners = {round(float(chips(places, 16, STILL, seed)[0][0, 0, 0, 0]) * 512) for seed in range(200)}

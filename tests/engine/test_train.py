@@ -20,7 +20,7 @@ from outcrop.engine import augment
 from outcrop.engine.folds import assign
 from outcrop.engine.heldout import read_held_out
 from outcrop.engine.learn import held_out, run_fold
-from outcrop.engine.train import Trainer, fingerprint, forward, learning_rate, mean_iou, record
+from outcrop.engine.train import Trainer, fingerprint, forward, learning_rate, mean_iou, record, side_at
 from outcrop.models.network import build
 
 Blobs = Callable[..., Labelled]
@@ -57,8 +57,9 @@ def equal(first: Path, second: Path) -> bool:
             "augment": BUSY,
             "phases": ((0.5, "bce"), (0.5, "lovasz")),
         },
+        {"sizes": ((0.5, 8), (0.5, 16))},
     ],
-    ids=["plain", "without averaging", "with everything"],
+    ids=["plain", "without averaging", "with everything", "small pictures first"],
 )
 def test_a_run_stopped_and_resumed_ends_like_one_that_was_not(
     tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path, change: dict[str, Any]
@@ -207,6 +208,21 @@ def test_held_out_logits_lie_on_their_own_pixels(tiny_recipe: Recipe, sizes: tup
     for flip in (False, True):
         found = held_out(Mirrorless(), tiny_recipe, labelled, np.arange(4), 1, flip=flip)
         assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(found, images, strict=True))
+
+
+def test_small_pictures_come_first_and_the_last_size_stays() -> None:
+    recipe = Recipe(name="a", chip=112, sizes=((0.5, 64), (0.25, 96), (0.25, 112)))
+    assert [side_at(recipe, progress) for progress in (0.0, 0.49, 0.5, 0.74, 0.75, 0.99)] == [64, 64, 96, 96, 112, 112]
+    assert side_at(replace(recipe, sizes=((0.5, 64),)), 0.9) == 64
+    assert side_at(replace(recipe, sizes=()), 0.0) == 112
+
+
+def test_small_pictures_teach_large_ones(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
+    """Trained on discs shrunk to half and then for a short while on whole ones, a network finds whole ones."""
+    recipe = replace(tiny_recipe, epochs=12, ema=0.9, sizes=((0.75, 8), (0.25, 16)))
+    run_fold(recipe, blobs(60), tmp_path, 0, 1)
+    log = list(csv.DictReader((tmp_path / "fold-0" / "log.csv").open()))
+    assert float(log[-1]["valid_iou"]) > 0.8
 
 
 def test_the_learning_rate_warms_up_then_falls_along_a_cosine_and_restarts() -> None:

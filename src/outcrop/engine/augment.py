@@ -18,10 +18,15 @@ from outcrop.models.recipe import Augmentation
 CPU = torch.device("cpu")
 
 
-def _placement(shape: tuple[int, int], chip: int, how: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Affine map from chip pixels (centred on the chip) to picture pixels, (2, 3), as (x, y) rows."""
+def _placement(
+    shape: tuple[int, int], chip: int, how: Augmentation, rng: np.random.Generator, shrink: float
+) -> np.ndarray:
+    """Affine map from chip pixels (centred on the chip) to picture pixels, (2, 3), as (x, y) rows.
+
+    A chip shows ``chip`` pixels of the picture in each direction, shrunk by a factor.
+    """
     rows, cols = shape
-    linear = np.eye(2)
+    linear = np.eye(2) * shrink
     spare = np.array([cols, rows]) - chip
     # Whole pixels, so that an unwarped chip is a copy of the picture and not a blur of it.
     start = np.where(spare > 0, np.floor(rng.random(2) * (spare + 1)), np.ceil(spare / 2))
@@ -94,30 +99,34 @@ STILL = Augmentation(flip_lr=False, warp_probability=0.0, tone_probability=0.0)
 
 def batch(
     labelled: Labelled, index: np.ndarray, classes: int, chip: int, how: Augmentation, rng: np.random.Generator,
-    device: torch.device = CPU,
+    device: torch.device = CPU, side: int = 0,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Chips of the pictures at ``index``, made on the device.
 
+    Args:
+        side: what a chip is shrunk to, pixels; 0 keeps ``chip``.
+
     Returns:
-        image (n, bands, chip, chip), target (n, classes, chip, chip) in {0, 1}, weight (n, 1, chip, chip)
+        image (n, bands, side, side), target (n, classes, side, side) in {0, 1}, weight (n, 1, side, side)
         that is 0 outside the picture and where the mask says 255, context (n, 2).
     """
+    side = side or chip
     shapes = [labelled.images[i].shape for i in index]
     places, tones = np.empty((len(index), 2, 3)), []
     for row, (bands, *size) in enumerate(shapes):
-        places[row] = _placement((size[0], size[1]), chip, how, rng)
-        tones.append(_tone(bands, chip, how, rng))
-    image = torch.empty(len(index), shapes[0][0], chip, chip, device=device)
+        places[row] = _placement((size[0], size[1]), chip, how, rng, chip / side)
+        tones.append(_tone(bands, side, how, rng))
+    image = torch.empty(len(index), shapes[0][0], side, side, device=device)
     image = image.contiguous(memory_format=torch.channels_last)
-    target = torch.empty(len(index), classes, chip, chip, device=device)
-    weight = torch.empty(len(index), 1, chip, chip, device=device)
+    target = torch.empty(len(index), classes, side, side, device=device)
+    weight = torch.empty(len(index), 1, side, side, device=device)
     for shape in dict.fromkeys(shapes):
         rows = [row for row, one in enumerate(shapes) if one == shape]
         pictures, masks = (
             torch.from_numpy(np.stack([kind[index[row]] for row in rows])).to(device)
             for kind in (labelled.images, labelled.masks)
         )
-        seen, label, inside = _sample(pictures, masks, places[rows], chip)
+        seen, label, inside = _sample(pictures, masks, places[rows], side)
         for row, chipped in zip(rows, seen, strict=True):
             image[row] = tones[row](chipped)
         target[rows] = torch.stack([label == c + 1 for c in range(classes)], 1).float()

@@ -87,6 +87,16 @@ def _loss_at(recipe: Recipe, progress: float) -> str:
     return recipe.phases[-1][1]
 
 
+def side_at(recipe: Recipe, progress: float) -> int:
+    """Side of the chips that a share of the training falls on, pixels."""
+    end = 0.0
+    for share, side in recipe.sizes:
+        end += share
+        if progress < end:
+            return side
+    return recipe.sizes[-1][1] if recipe.sizes else recipe.chip
+
+
 def mean_iou(logits: Tensor, target: Tensor, weight: Tensor) -> float:
     """Mean IoU over pictures at probability 0.5; an empty picture left empty counts 1."""
     seen, truth = (logits > 0) & (weight > 0), (target > 0) & (weight > 0)
@@ -154,6 +164,7 @@ class Trainer(Checkpointed[Net, Epoch]):
         order = rng.permutation(self.train_on)
         size = min(recipe.batch, len(order))
         batches = [order[i : i + size] for i in range(0, len(order) - size + 1, size)]
+        side = side_at(recipe, epoch / recipe.epochs)
         self.net.train()
         losses, ious, rate = [], [], 0.0
         for step, index in enumerate(batches):
@@ -162,7 +173,7 @@ class Trainer(Checkpointed[Net, Epoch]):
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             image, target, weight, context = augment.batch(
-                self.labelled, index, self.classes, recipe.chip, recipe.augment, rng, self.device
+                self.labelled, index, self.classes, recipe.chip, recipe.augment, rng, self.device, side
             )
             if recipe.depth:
                 known = torch.from_numpy((rng.random((len(index), 1)) < 0.5).astype(np.float32))
@@ -198,15 +209,16 @@ class Trainer(Checkpointed[Net, Epoch]):
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:
-        """Mean loss and IoU on the held-out pictures, without any change to them; NaN when there are none."""
+        """Mean loss and IoU on the held-out pictures, shrunk as those of the epoch; NaN when there are none."""
         if not len(self.hold):
             return float("nan"), float("nan")
         rng = np.random.default_rng(self.recipe.seed)
         losses, ious = [], []
+        side = side_at(self.recipe, len(self.log) / self.recipe.epochs)
         loss = loss_from(self.recipe.phases[-1][1])
         for index in np.array_split(self.hold, max(len(self.hold) // 50, 1)):
             image, target, weight, context = augment.batch(
-                self.labelled, index, self.classes, self.recipe.chip, augment.STILL, rng
+                self.labelled, index, self.classes, self.recipe.chip, augment.STILL, rng, side=side
             )
             logits = forward(self.kept, image, context if self.recipe.depth else None, self.recipe.precision)
             losses += loss(logits, target, weight).mean(1).tolist()
