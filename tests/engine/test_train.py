@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from outcrop.core.errors import UsageError
-from outcrop.core.labelled import Labelled
+from outcrop.core.labelled import Labelled, fingerprint
 from outcrop.models.recipe import Augmentation, Recipe
 
 torch = pytest.importorskip("torch", reason="needs torch: install the extra 'learn'")
@@ -20,7 +20,7 @@ from outcrop.engine import augment
 from outcrop.engine.folds import assign
 from outcrop.engine.heldout import read_held_out
 from outcrop.engine.learn import held_out, run_fold
-from outcrop.engine.train import Trainer, fingerprint, forward, learning_rate, mean_iou, record, side_at
+from outcrop.engine.train import Trainer, forward, learning_rate, mean_iou, record, side_at
 from outcrop.models.network import build
 
 Blobs = Callable[..., Labelled]

@@ -60,7 +60,7 @@ def train(
 @app.command()
 def evaluate(
     task: Room, data: Data, out: Out,
-    run: Annotated[Path | None, typer.Option(help="Training run whose held-out predictions are judged.")] = None,
+    run: Annotated[Path | None, typer.Option(help="Training run, or a model file for each fold (folder/pictures), judged by what each fold held out.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Or model files, on data they never saw.")] = None,
     flips: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
     metric: Annotated[str | None, typer.Option(help="Headline metric: kaggle, iou or dice; the room's own unless said.")] = None,

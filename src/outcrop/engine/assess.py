@@ -1,6 +1,6 @@
 """Judge a training run by its held-out predictions, or model files by data they never saw, and calibrate them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from outcrop.core.errors import BadInput, UsageError
 from outcrop.core.grid import Grid
-from outcrop.core.labelled import Labelled
+from outcrop.core.labelled import Labelled, fingerprint
 from outcrop.core.scene import Floats, scene_from_array
 from outcrop.core.task import Task
 from outcrop.engine.bands import asked
 from outcrop.engine.bands import of_run as of_recipe
 from outcrop.engine.decide import to_mask
 from outcrop.engine.evaluate import Evaluation, evaluate, write_evaluation
-from outcrop.engine.folds import assign
+from outcrop.engine.folds import assign, fold_files
 from outcrop.engine.predict import ensemble_of, predict_small
 from outcrop.models.runtime import load, read_card
 
@@ -28,20 +28,27 @@ def assess(
     """Judge on a folder of labelled data and write metrics.json, plots and a page to ``out``.
 
     Args:
-        run: training run; each picture is judged by the fold that never saw it.
+        run: training run, or one model file for each fold (see ``folds.fold_files``); each picture is judged by the
+            fold that never saw it.
         models: model files, judged on everything in ``data``.
         flips: average with the mirror image.
         metric: headline metric; the room's own unless said.
         export: also write the run's folds as calibrated model files, see ``engine.ship``.
 
     Raises:
-        UsageError: neither or both of run and models; a run without a finished fold.
+        UsageError: neither or both of run and models; a run without a finished fold; model files to export once more.
     """
     if (run is None) == (not models):
         raise UsageError("give either a training run (--run) or model files (--model) to judge")
-    told = asked(task, of_recipe(run) if run is not None else read_card(Path(models[0])).bands)
+    files = fold_files(run) if run is not None else {}
+    if export and files:
+        raise UsageError(f"{run} holds model files, and --export makes them of a training run: leave it out")
+    seen_by = next(iter(files.values()), None) or (Path(models[0]) if models else None)
+    told = asked(task, read_card(seen_by).bands if seen_by is not None else of_recipe(run) if run is not None else ())
     labelled = task.examples(data, **told)
-    if run is not None:
+    if files:
+        probabilities, folds = of_files(files, labelled, flips=flips)
+    elif run is not None:
         probabilities, folds = of_run(run, labelled, flips=flips)
     else:
         probabilities, folds = _of_models([Path(m) for m in models], labelled, flips=flips), None
@@ -92,6 +99,34 @@ def of_run(run: Path, labelled: Labelled, *, flips: bool) -> tuple[list[Floats],
         for id, mask in zip(labelled.ids, labelled.masks, strict=True)
     ]
     return probabilities, np.array([folds.get(id, -1) for id in labelled.ids], np.int64)
+
+
+def of_files(files: Mapping[int, Path], labelled: Labelled, *, flips: bool) -> tuple[list[Floats], NDArray[np.int64]]:
+    """Probabilities of every picture from the model file of its fold, and its fold; -1 where that fold has no file.
+
+    Raises:
+        UsageError: a file whose card does not tell how its folds were drawn.
+        BadInput: a file that was trained on other pictures, so that its fold says nothing about these.
+    """
+    known = fingerprint(labelled)
+    folds = np.full(len(labelled), -1, np.int64)
+    blank = np.zeros((), np.float32)
+    probabilities: list[Floats] = [np.broadcast_to(blank, (1, *mask.shape)) for mask in labelled.masks]
+    for fold, file in files.items():
+        learnt = read_card(file).training
+        recipe = learnt.get("recipe", {})
+        if not {"folds", "fold_count", "seed"} <= set(recipe) or "labelled_sha256" not in learnt:
+            raise UsageError(
+                f"the card of {file.name} does not tell what it held out: judge it with --model on new data"
+            )
+        if learnt["labelled_sha256"] != known or learnt.get("fold") != fold:
+            raise BadInput(f"{file.name} was trained on other pictures than these, or holds out another fold: judge it with "
+                           "--model on data it never saw")  # fmt: skip
+        index = np.flatnonzero(assign(labelled, recipe["folds"], recipe["fold_count"], recipe["seed"]) == fold)
+        folds[index] = fold
+        for i, seen in zip(index, _of_models([file], labelled.take(index), flips=flips), strict=True):
+            probabilities[i] = seen
+    return probabilities, folds
 
 
 def neighbours(labelled: Labelled, folds: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:

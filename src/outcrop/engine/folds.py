@@ -4,6 +4,8 @@ Neighbours in space look alike, so pictures of one place, mosaic or survey belon
 leak and flatter. Both are offered, by name, so that both scores can be shown.
 """
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,3 +57,30 @@ def _groups(labelled: Labelled, free: NDArray[np.int64]) -> list[NDArray[np.int6
     _, inverse = np.unique(names, return_inverse=True)
     order = np.argsort(inverse, kind="stable")
     return [free[part] for part in np.split(order, np.flatnonzero(np.diff(inverse[order])) + 1)]
+
+
+def fold_files(where: Path) -> dict[int, Path]:
+    """Model files by the fold that their names end with; none where there is a training run.
+
+    Args:
+        where: a folder of `pictures-0.onnx` to `pictures-4.onnx`, or the beginning of their names, `folder/pictures`.
+
+    Raises:
+        UsageError: two files of one fold.
+    """
+    if where.is_dir():
+        files = [] if any(where.glob("fold-*")) else sorted(where.glob("*.onnx"))
+    else:
+        files = sorted(where.parent.glob(f"{where.name}-*.onnx"))
+    found: dict[int, Path] = {}
+    for file in files:
+        last = file.stem.rpartition("-")[2]
+        if not last.isdigit():
+            continue
+        fold = int(last)
+        if fold in found:
+            raise UsageError(
+                f"{found[fold].name} and {file.name} are both of fold {fold}: name the set, as in {where / 'pictures'}"
+            )
+        found[fold] = file
+    return found

@@ -14,16 +14,16 @@ import torch
 from numpy.typing import NDArray
 
 from outcrop.core.errors import OutputExists, UsageError
-from outcrop.core.labelled import Labelled
+from outcrop.core.labelled import Labelled, fingerprint
 from outcrop.core.scene import Floats
 from outcrop.core.task import Task
 from outcrop.engine import augment
 from outcrop.engine.bands import asked, standardised
 from outcrop.engine.device import device_of
-from outcrop.engine.folds import assign
+from outcrop.engine.folds import assign, fold_files
 from outcrop.engine.heldout import write_held_out
 from outcrop.engine.pseudo import label, read_pictures
-from outcrop.engine.train import Epoch, Trainer, fingerprint, forward, record, write_record
+from outcrop.engine.train import Epoch, Trainer, forward, record, write_record
 from outcrop.models.network import Net, build
 from outcrop.models.recipe import Recipe
 from outcrop.models.runtime import read_card
@@ -122,8 +122,8 @@ def train(
         settings: changes to the recipe, as text.
         pseudo, teacher: unlabelled pictures and the run that labels them, each fold's by the model that never
             saw that fold.
-        start: run whose weights each fold starts from; or a model file, or a folder with one for each fold
-            (``pictures-0.onnx`` ...), of the recipe's network.
+        start: run whose weights each fold starts from; or a model file, or one for each fold (see
+            ``folds.fold_files``), of the recipe's network.
         also: further folders whose pictures train in every fold and are never held out.
         device: one of ``engine.device.DEVICES``; None is "auto".
 
@@ -191,15 +191,12 @@ def _start(start: Path, fold: int, labelled: Labelled) -> Path:
     Raises:
         UsageError: there are none, or a model file learnt from the pictures that this fold holds out.
     """
-    files = sorted(start.glob(f"*-{fold}.onnx")) if start.is_dir() and fold >= 0 else []
-    if start.suffix != ".onnx" and not files:
+    file = start if start.suffix == ".onnx" else fold_files(start).get(fold)
+    if file is None:
         return _weights(start, fold)
-    if len(files) > 1:
-        raise UsageError(f"{start} holds {len(files)} model files of fold {fold} ({files[0].name} ...): name one")
-    file = files[0] if files else start
     learnt = read_card(file).training
     same = learnt.get("labelled_sha256") in (None, fingerprint(given_to_folds(labelled)))
-    if fold >= 0 and same and learnt.get("fold", _fold_in(file)) != fold:
+    if fold >= 0 and same and learnt.get("fold") != fold:
         raise UsageError(
             f"{file.name} may have learnt from the pictures that fold {fold} holds out: start it from the model of that fold, "
             "or train on everything with --fold -1"
@@ -210,12 +207,6 @@ def _start(start: Path, fold: int, labelled: Labelled) -> Path:
 def given_to_folds(labelled: Labelled) -> Labelled:
     """The pictures that folds hold out in turn, without those that always train."""
     return labelled.take(np.flatnonzero(~labelled.always)) if len(labelled.always) else labelled
-
-
-def _fold_in(file: Path) -> int | None:
-    """The fold that a model file's name ends with, `pictures-3.onnx`."""
-    last = file.stem.rpartition("-")[2]
-    return int(last) if last.isdigit() else None
 
 
 def network_of(run: Path, fold: int, bands: int) -> tuple[Net, Recipe]:

@@ -10,7 +10,6 @@ import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from math import cos, pi
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from outcrop.core.errors import UsageError
-from outcrop.core.labelled import Labelled
+from outcrop.core.labelled import Labelled, fingerprint
 from outcrop.engine import augment
 from outcrop.engine.checkpoint import Checkpointed
 from outcrop.models.losses import bce, loss_from
@@ -44,15 +43,6 @@ class Epoch:
     valid_loss: float
     valid_iou: float
     seconds: float
-
-
-def fingerprint(labelled: Labelled) -> str:
-    """sha256 over ids, pictures and masks: the same data give the same word."""
-    digest = sha256()
-    for id, image, mask in zip(labelled.ids, labelled.images, labelled.masks, strict=True):
-        for part in (id.encode(), np.ascontiguousarray(image).tobytes(), np.ascontiguousarray(mask).tobytes()):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from outcrop.core.errors import DamagedFile, MissingExtra, OutputExists, UsageError
-from outcrop.core.labelled import Labelled
+from outcrop.core.labelled import Labelled, fingerprint
 from outcrop.core.task import Task
 from outcrop.engine.bands import asked, standardised
 from outcrop.engine.device import device_of
 from outcrop.engine.folds import assign
 from outcrop.engine.learn import _recipe
-from outcrop.engine.train import Epoch, Trainer, fingerprint, record, write_record
+from outcrop.engine.train import Epoch, Trainer, record, write_record
 from outcrop.models.recipe import Recipe
 
 if TYPE_CHECKING:
