@@ -19,7 +19,7 @@ from tests.conftest import tiny_card
 
 from outcrop.engine.device import device_of
 from outcrop.engine.export import export, quantise
-from outcrop.engine.learn import _start, run_fold
+from outcrop.engine.learn import _pseudo_labels, _start, run_fold
 from outcrop.engine.restart import _module, restart
 from outcrop.models.card import Card
 from outcrop.models.network import build
@@ -143,3 +143,23 @@ def test_devices_are_named() -> None:
     if not torch.backends.mps.is_available():
         with pytest.raises(UsageError, match="sees no mps"):
             device_of("mps")
+
+
+def test_a_model_file_can_label_pictures_for_the_next_round(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
+    """The same pictures are kept, with the same labels, as where the run that the file was made of labels them."""
+    from PIL import Image
+
+    labelled = blobs(40)
+    recipe = replace(tiny_recipe, network="residual-unet", epochs=16, ema=0.9)
+    file = trained(recipe, labelled, tmp_path, tiny_card())
+    (tmp_path / "more").mkdir()
+    for place, image in enumerate(blobs(12, seed=6).images):
+        grey = np.clip(image[0] * 255, 0, 255).astype(np.uint8)
+        Image.fromarray(grey).save(tmp_path / "more" / f"{place}.png")
+    checkpoint = tmp_path / "fold-0" / "checkpoint.pt"
+    ours, theirs = (
+        _pseudo_labels(recipe, tmp_path / "more", teacher, 1, 0, 1, torch.device("cpu"))
+        for teacher in (checkpoint, file)
+    )
+    assert len(ours) and ours.ids == theirs.ids
+    assert np.mean([np.mean(a == b) for a, b in zip(ours.masks, theirs.masks, strict=True)]) > 0.99

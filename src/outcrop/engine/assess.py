@@ -51,7 +51,7 @@ def assess(
     elif run is not None:
         probabilities, folds = of_run(run, labelled, flips=flips)
     else:
-        probabilities, folds = _of_models([Path(m) for m in models], labelled, flips=flips), None
+        probabilities, folds = seen_by_files([Path(m) for m in models], labelled, flips=flips), None
     rng = np.random.default_rng(seed)
     beside = neighbours(labelled, folds)
     if folds is not None and len(set(folds[folds >= 0].tolist())) == 1:
@@ -124,7 +124,7 @@ def of_files(files: Mapping[int, Path], labelled: Labelled, *, flips: bool) -> t
                            "--model on data it never saw")  # fmt: skip
         index = np.flatnonzero(assign(labelled, recipe["folds"], recipe["fold_count"], recipe["seed"]) == fold)
         folds[index] = fold
-        for i, seen in zip(index, _of_models([file], labelled.take(index), flips=flips), strict=True):
+        for i, seen in zip(index, seen_by_files([file], labelled.take(index), flips=flips), strict=True):
             probabilities[i] = seen
     return probabilities, folds
 
@@ -147,7 +147,8 @@ def _parts(labelled: Labelled, folds: NDArray[np.int64], seed: int) -> NDArray[n
     return parts
 
 
-def _of_models(paths: Sequence[Path], labelled: Labelled, *, flips: bool) -> list[Floats]:
+def seen_by_files(paths: Sequence[Path], labelled: Labelled, *, flips: bool) -> list[Floats]:
+    """Probabilities of pictures from model files together, (classes, rows, cols) each."""
     ensemble = replace(ensemble_of([load(path) for path in paths]), flips="all" if flips else "none")
     scenes = [
         scene_from_array(

@@ -18,6 +18,7 @@ from outcrop.core.labelled import Labelled, fingerprint
 from outcrop.core.scene import Floats
 from outcrop.core.task import Task
 from outcrop.engine import augment
+from outcrop.engine.assess import seen_by_files
 from outcrop.engine.bands import asked, standardised
 from outcrop.engine.device import device_of
 from outcrop.engine.folds import assign, fold_files
@@ -120,8 +121,8 @@ def train(
     Args:
         folds: which folds to hold out in turn; -1 trains on everything; None takes every fold.
         settings: changes to the recipe, as text.
-        pseudo, teacher: unlabelled pictures and the run that labels them, each fold's by the model that never
-            saw that fold.
+        pseudo, teacher: unlabelled pictures and the run or model files (as for ``start``) that label them, each fold's
+            by the model that never saw that fold.
         start: run whose weights each fold starts from; or a model file, or one for each fold (see
             ``folds.fold_files``), of the recipe's network.
         also: further folders whose pictures train in every fold and are never held out.
@@ -150,7 +151,9 @@ def train(
         known = labelled
         if pseudo is not None and teacher is not None:
             bands = labelled.images[0].shape[0]
-            sure = _pseudo_labels(chosen, pseudo, _weights(teacher, fold), len(task.classes), fold, bands, place)
+            sure = _pseudo_labels(
+                chosen, pseudo, _start(teacher, fold, labelled), len(task.classes), fold, bands, place
+            )
             known = labelled.plus(sure)
         run_fold(
             chosen, known, out, fold, len(task.classes), start=_start(start, fold, labelled) if start else None, device=place,
@@ -186,7 +189,7 @@ def _weights(run: Path, fold: int) -> Path:
 
 
 def _start(start: Path, fold: int, labelled: Labelled) -> Path:
-    """The weights that a fold starts from: a checkpoint of a run, or a model file.
+    """The weights that a fold starts from or is taught by: a checkpoint of a run, or a model file.
 
     Raises:
         UsageError: there are none, or a model file learnt from the pictures that this fold holds out.
@@ -198,7 +201,7 @@ def _start(start: Path, fold: int, labelled: Labelled) -> Path:
     same = learnt.get("labelled_sha256") in (None, fingerprint(given_to_folds(labelled)))
     if fold >= 0 and same and learnt.get("fold") != fold:
         raise UsageError(
-            f"{file.name} may have learnt from the pictures that fold {fold} holds out: start it from the model of that fold, "
+            f"{file.name} may have learnt from the pictures that fold {fold} holds out: give it the model of that fold, "
             "or train on everything with --fold -1"
         )
     return file
@@ -233,13 +236,15 @@ def _pseudo_labels(
             f"--pseudo takes grey pictures, and the network sees {bands} bands: see scenes with `outcrop predict`, cut "
             "pictures from what it found with `outcrop samples`, and give them with --also"
         )
-    net, taught = network_of(weights.parent.parent, fold, images[0].shape[0])
-    net.to(device)
     blank = Labelled(
         ids=ids, images=images, masks=tuple(np.zeros(i.shape[1:], np.uint8) for i in images), groups=ids,
         strata=np.zeros(len(ids), np.int64), context=np.zeros((len(ids), 2), np.float32),
     )  # fmt: skip
-    logits = held_out(net, taught, blank, np.arange(len(ids)), classes, flip=True)
-    probabilities = [np.asarray(1 / (1 + np.exp(-seen)), np.float32) for seen in logits]
+    if weights.suffix == ".onnx":
+        probabilities = seen_by_files([weights], blank, flips=True)
+    else:
+        net, taught = network_of(weights.parent.parent, fold, images[0].shape[0])
+        logits = held_out(net.to(device), taught, blank, np.arange(len(ids)), classes, flip=True)
+        probabilities = [np.asarray(1 / (1 + np.exp(-seen)), np.float32) for seen in logits]
     rng = np.random.default_rng([recipe.seed, fold + 1])
     return label(ids, images, probabilities, lambda mask: round(10 * float((mask > 0).mean())), rng=rng)
