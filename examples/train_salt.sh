@@ -11,7 +11,7 @@ shift 3
 outcrop=${OUTCROP:-outcrop}
 later='phases=[[1.0, "lovasz-symmetric + 0.1*bce"]]'
 
-# 1. Labelled pictures alone, small ones first: three times as many in the same time.
+# 1. Labelled pictures alone, small ones first: 2.5 times as many in the same time.
 $outcrop train salt "$data" --out "$runs/first" --resume --set 'sizes=[[0.75, 64], [0.25, 112]]' "$@"
 
 # 2. Beside pictures that the first round is sure of, from its weights.

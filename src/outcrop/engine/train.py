@@ -8,11 +8,11 @@ import copy
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -67,24 +67,22 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
     return recipe.learning_rate * (0.5 * (1 + cos(pi * within)) * 0.99 + 0.01)
 
 
-def _loss_at(recipe: Recipe, progress: float) -> str:
-    """Formula of the phase that a share of the training falls in."""
+Part = TypeVar("Part")
+
+
+def part_at(parts: Sequence[tuple[float, Part]], progress: float) -> Part:
+    """What a share of the training falls in, of (share, part) pairs; the last one where the shares end early."""
     end = 0.0
-    for share, text in recipe.phases:
+    for share, part in parts:
         end += share
         if progress < end:
-            return text
-    return recipe.phases[-1][1]
+            return part
+    return parts[-1][1]
 
 
 def side_at(recipe: Recipe, progress: float) -> int:
-    """Side of the chips that a share of the training falls on, pixels."""
-    end = 0.0
-    for share, side in recipe.sizes:
-        end += share
-        if progress < end:
-            return side
-    return recipe.sizes[-1][1] if recipe.sizes else recipe.chip
+    """Side of the chips at a share of the training, pixels."""
+    return part_at(recipe.sizes or ((1.0, recipe.chip),), progress)
 
 
 def mean_iou(logits: Tensor, target: Tensor, weight: Tensor) -> float:
@@ -171,7 +169,7 @@ class Trainer(Checkpointed[Net, Epoch]):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
                 logits, seen = self.net(image, context if recipe.depth else None)
             logits = logits.float()
-            loss = loss_from(_loss_at(recipe, progress))(logits, target, weight).mean()
+            loss = loss_from(part_at(recipe.phases, progress))(logits, target, weight).mean()
             if seen is not None:
                 there = (target * weight).amax((2, 3))[:, :, None, None]
                 one = torch.ones_like(there[:, :1])

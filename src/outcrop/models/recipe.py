@@ -63,8 +63,8 @@ class Recipe:
         cycles: cosine restarts; warmup: share of the first cycle.
         ema: decay of the averaged weights that are validated and kept; 0 keeps the raw ones.
         precision: "bf16" or "float32".
-        sizes: (share of the epochs, side) pairs: the picture that fills a chip is shrunk to this side first, for a side
-            times itself less work (progressive resizing, Howard 2018); empty for the chip's own side throughout.
+        sizes: (share of the epochs, side) pairs: the picture that fills a chip is shrunk to this side first, pixels, so
+            that it costs less work (progressive resizing); empty for the chip's own side throughout.
         sides, window: what the model's card will say: shortest and longest side, in pixels, of the scenes it is for,
             and the side of the windows at prediction (0: the chip's).
         chip, batch, epochs, learning_rate, weight_decay, seed: as the words say.
