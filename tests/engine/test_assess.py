@@ -19,7 +19,7 @@ from outcrop.tasks import load as load_task
 pytest.importorskip("torch", reason="needs torch: install the extra 'learn'")
 pytest.importorskip("onnx", reason="needs onnx: install the extra 'learn'")
 
-from outcrop.engine.assess import assess, of_files, of_run
+from outcrop.engine.assess import assess, of_files, of_run, together
 from outcrop.engine.export import export, recard
 from outcrop.engine.learn import network_of, run_fold
 from outcrop.models.runtime import read_card
@@ -66,6 +66,54 @@ def test_a_folder_of_files_is_judged_like_a_run(tiny_recipe: Recipe, blobs: Blob
     assert (tmp_path / "b" / "evaluation.html").exists()
 
 
+def test_of_two_runs_the_mean_counts_of_what_never_saw_a_picture(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
+) -> None:
+    labelled, halves = blobs(30), replace(tiny_recipe, fold_count=2)
+    for fold in range(3):
+        run_fold(tiny_recipe, labelled, tmp_path / "thirds", fold, 1)
+    run_fold(halves, labelled, tmp_path / "halves", 1, 1)
+    first, second = (of_run(tmp_path / name, labelled, flips=True) for name in ("thirds", "halves"))
+    said, folds, beside = together([first, second], labelled)
+    held = assign(labelled, "random", 2, tiny_recipe.seed) == 1
+    assert np.array_equal(folds, np.where(held, assign(labelled, "random", 3, tiny_recipe.seed), -1))
+    for i in np.flatnonzero(held):
+        assert np.allclose(said[i], (first[0][i] + second[0][i]) / 2)
+    # Three pictures make a group, so that most have one of their group among what trained.
+    assert beside.dtype == bool and beside[held].mean() > 0.5
+    alone, place, _ = together([first], labelled)
+    assert alone is first[0] and np.array_equal(place, first[1])
+    with pytest.raises(UsageError, match="held out by all"):
+        together([second, (second[0], np.where(second[1] < 0, 0, -1))], labelled)
+
+
+def test_files_judged_together_get_cards_that_say_so(
+    tiny_recipe: Recipe, blobs: Blobs, room: Task, tmp_path: Path
+) -> None:
+    recipe = replace(tiny_recipe, epochs=8, ema=0.9)
+    files = files_of(recipe, blobs(30), tmp_path / "run", tmp_path / "files")
+    again = files_of(replace(recipe, fold_count=2), blobs(30), tmp_path / "other", tmp_path / "halves")
+    for fold, file in again.items():
+        file.rename(file.with_name(f"other-{fold}.onnx"))
+    both = [tmp_path / "files", tmp_path / "halves"]
+    found = assess(room, tmp_path, tmp_path / "both", run=both, export=True)
+    assert found.pictures == 30 and len(found.folds) == 3
+    names = sorted(path.name for path in (tmp_path / "both").glob("*.onnx"))
+    assert names == ["other-0.onnx", "other-1.onnx", "tiny-0.onnx", "tiny-1.onnx", "tiny-2.onnx"]
+    for name in names:
+        card = read_card(tmp_path / "both" / name)
+        assert card.calibration.threshold == found.tuned.decision.threshold and card.calibration.errors
+        assert card.scores["mean over folds"] == round(found.fold_mean, 4)
+    before = read_card(files[0])
+    assert replace(card, calibration=before.calibration, scores={}, training={}) == replace(
+        before, scores={}, training={}
+    )
+    with pytest.raises(UsageError, match="overwrite each other"):
+        assess(room, tmp_path, tmp_path / "same", run=[both[0], both[0]], export=True)
+    with pytest.raises(UsageError, match="one by one"):
+        assess(room, tmp_path, tmp_path / "twice", run=[tmp_path / "run", tmp_path / "other"], export=True)
+
+
 def test_a_missing_fold_is_not_judged(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
     labelled = blobs(30)
     files = files_of(tiny_recipe, labelled, tmp_path / "run", tmp_path / "files")
@@ -97,8 +145,6 @@ def test_a_set_of_files_is_named_by_its_folder_or_by_how_the_names_begin(
     files = files_of(tiny_recipe, blobs(30), tmp_path / "run", tmp_path / "files")
     assert fold_files(tmp_path / "files" / "tiny") == files
     assert fold_files(tmp_path / "run") == fold_files(tmp_path / "nowhere") == {}
-    with pytest.raises(UsageError, match="makes them of a training run"):
-        assess(room, tmp_path, tmp_path / "c", run=tmp_path / "files", export=True)
     for name in ("other-0.onnx", "no-number.onnx"):
         (tmp_path / "files" / name).write_bytes(files[0].read_bytes())
     assert fold_files(tmp_path / "files" / "tiny") == files

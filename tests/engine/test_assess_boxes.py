@@ -86,6 +86,8 @@ def test_a_run_is_judged_by_its_kind(data: Path, tmp_path: Path) -> None:
     assert judge(ROOM, data, tmp_path / "out", run=run).metric == "mAP50"
     with pytest.raises(UsageError, match="takes no metric"):
         judge(ROOM, data, tmp_path / "again", run=run, metric="iou")
+    with pytest.raises(UsageError, match="one by one"):
+        judge(ROOM, data, tmp_path / "again", run=[run, run])
 
 
 def test_a_detector_takes_no_unlabelled_pictures(data: Path, tmp_path: Path) -> None:

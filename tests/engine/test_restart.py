@@ -113,20 +113,29 @@ def test_a_file_that_takes_a_depth_is_refused(tiny_recipe: Recipe, blobs: Blobs,
         restart(build(recipe, 1, 1), file, chips(labelled))
 
 
-def test_a_fold_never_starts_from_a_file_that_learnt_what_it_holds_out(
+def test_a_fold_never_starts_from_what_learnt_what_it_holds_out(
     tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
 ) -> None:
-    labelled = blobs(24)
-    told = {"fold": 0, "labelled_sha256": fingerprint(labelled)}
-    file = trained(tiny_recipe, labelled, tmp_path, tiny_card(training=told))
-    assert _start(file, 0, labelled) == _start(tmp_path / "tiny", 0, labelled) == file
-    assert _start(file, -1, labelled) == file
+    labelled, thirds, fifths = blobs(24), tiny_recipe, replace(tiny_recipe, fold_count=5)
+    told = {"fold": 0, "labelled_sha256": fingerprint(labelled), "recipe": thirds.as_dict()}
+    file = trained(thirds, labelled, tmp_path, tiny_card(training=told))
+    assert _start(file, 0, labelled, thirds) == _start(tmp_path / "tiny", 0, labelled, thirds) == file
+    assert _start(tmp_path, 0, labelled, thirds) == tmp_path / "fold-0" / "checkpoint.pt"
+    assert _start(file, -1, labelled, fifths) == file
+    for start, fold, recipe in [
+        (file, 1, thirds), (file, 0, fifths), (file, 0, replace(thirds, seed=1)), (tmp_path, 0, fifths)
+    ]:  # fmt: skip
+        with pytest.raises(UsageError, match="may have learnt"):
+            _start(start, fold, labelled, recipe)
+    other = blobs(24, seed=4)  # other pictures than it was trained on
+    assert _start(file, 1, other, thirds) == file
+    assert _start(tmp_path, 0, other, fifths).exists()
+    untold = export(build(thirds, 1, 1), tiny_card(), tmp_path / "untold.onnx")
     with pytest.raises(UsageError, match="may have learnt"):
-        _start(file, 1, labelled)
-    assert _start(file, 1, blobs(24, seed=4)) == file  # other pictures than it was trained on
-    untold = export(build(tiny_recipe, 1, 1), tiny_card(), tmp_path / "untold.onnx")
-    with pytest.raises(UsageError, match="may have learnt"):
-        _start(untold, 1, blobs(24, seed=4))
+        _start(untold, 1, other, thirds)
+    (tmp_path / "fold-0" / "record.json").unlink()
+    with pytest.raises(UsageError, match="no readable record"):
+        _start(tmp_path, 0, labelled, thirds)
 
 
 def test_a_node_names_its_module() -> None:

@@ -60,11 +60,11 @@ def train(
 @app.command()
 def evaluate(
     task: Room, data: Data, out: Out,
-    run: Annotated[Path | None, typer.Option(help="Training run, or a model file for each fold (folder/pictures), judged by what each fold held out.")] = None,
+    run: Annotated[list[Path] | None, typer.Option(help="Training run, or a model file for each fold (folder/pictures), judged by what each fold held out. Several are averaged.")] = None,
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Or model files, on data they never saw.")] = None,
     flips: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
     metric: Annotated[str | None, typer.Option(help="Headline metric: kaggle, iou or dice; the room's own unless said.")] = None,
-    export: Annotated[bool, typer.Option("--export", help="Write the run's folds as model files with calibrated cards.")] = False,
+    export: Annotated[bool, typer.Option("--export", help="Write the folds as model files with calibrated cards.")] = False,
     overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Judge a model on pictures it never saw: metrics.json, plots and a page."""
@@ -75,7 +75,7 @@ def evaluate(
         load(task),
         data,
         out,
-        run=run,
+        run=run or (),
         models=model or (),
         flips=flips,
         export=export,

@@ -22,38 +22,42 @@ from outcrop.models.runtime import load, read_card
 
 
 def assess(
-    task: Task, data: Path, out: Path, *, run: Path | None = None, models: Sequence[str | Path] = (), flips: bool = True,
+    task: Task, data: Path, out: Path, *, run: Path | Sequence[Path] = (), models: Sequence[str | Path] = (), flips: bool = True,
     export: bool = False, overwrite: bool = False, metric: str | None = None, seed: int = 0,
 ) -> Evaluation:  # fmt: skip
     """Judge on a folder of labelled data and write metrics.json, plots and a page to ``out``.
 
     Args:
         run: training run, or one model file for each fold (see ``folds.fold_files``); each picture is judged by the
-            fold that never saw it.
+            fold that never saw it. Of several, which may have drawn their folds otherwise, the mean probability counts,
+            and scores are given by the folds of the first.
         models: model files, judged on everything in ``data``.
         flips: average with the mirror image.
         metric: headline metric; the room's own unless said.
-        export: also write the run's folds as calibrated model files, see ``engine.ship``.
+        export: also write the run's folds as calibrated model files, or the model files with cards that tell what they
+            are together, see ``engine.ship``.
 
     Raises:
-        UsageError: neither or both of run and models; a run without a finished fold; model files to export once more.
+        UsageError: neither or both of run and models; a run without a finished fold; several runs to export.
     """
-    if (run is None) == (not models):
+    runs = (run,) if isinstance(run, Path) else tuple(run)
+    if (not runs) == (not models):
         raise UsageError("give either a training run (--run) or model files (--model) to judge")
-    files = fold_files(run) if run is not None else {}
-    if export and files:
-        raise UsageError(f"{run} holds model files, and --export makes them of a training run: leave it out")
-    seen_by = next(iter(files.values()), None) or (Path(models[0]) if models else None)
-    told = asked(task, read_card(seen_by).bands if seen_by is not None else of_recipe(run) if run is not None else ())
+    files = [fold_files(one) for one in runs]
+    if export and len(runs) > 1 and not all(files):
+        raise UsageError("runs are exported one by one: do so, then judge their model files together")
+    seen_by = next(iter(files[0].values()), None) if runs else Path(models[0])
+    told = asked(task, read_card(seen_by).bands if seen_by is not None else of_recipe(runs[0]))
     labelled = task.examples(data, **told)
-    if files:
-        probabilities, folds = of_files(files, labelled, flips=flips)
-    elif run is not None:
-        probabilities, folds = of_run(run, labelled, flips=flips)
+    if runs:
+        each = [
+            of_files(theirs, labelled, flips=flips) if theirs else of_run(one, labelled, flips=flips)
+            for one, theirs in zip(runs, files, strict=True)
+        ]
+        probabilities, folds, beside = together(each, labelled)
     else:
-        probabilities, folds = seen_by_files([Path(m) for m in models], labelled, flips=flips), None
+        probabilities, folds, beside = seen_by_files([Path(m) for m in models], labelled, flips=flips), None, None
     rng = np.random.default_rng(seed)
-    beside = neighbours(labelled, folds)
     if folds is not None and len(set(folds[folds >= 0].tolist())) == 1:
         folds = _parts(labelled, folds, seed)
     found = evaluate(
@@ -66,18 +70,50 @@ def assess(
         rng=rng,
         neighbours=beside,
     )
-    about = {"data": str(data.name), "judged": run.name if run else ", ".join(Path(m).name for m in models)}
+    about = {"data": str(data.name), "judged": ", ".join(Path(one).name for one in runs or models)}
     write_evaluation(found, labelled, probabilities, out, overwrite, title=f"{task.title}: evaluation", about=about)
-    if export and run is not None:
-        from outcrop.engine.ship import ship
+    if export and folds is not None:
+        from outcrop.engine.ship import known_errors, ship, ship_again
 
-        judged = np.flatnonzero(folds >= 0) if folds is not None else np.arange(len(labelled))
+        judged = np.flatnonzero(folds >= 0)
         seen = [to_mask(probabilities[i], found.tuned.decision) for i in judged]
-        ship(task, run, labelled, found, out, seen, [labelled.masks[i] for i in judged])
+        known = known_errors(task, found, seen, [labelled.masks[i] for i in judged])
+        if all(files):
+            ship_again([file for theirs in files for file in theirs.values()], found, known, out)
+        else:
+            ship(task, runs[0], labelled, found, known, out)
     return found
 
 
-def of_run(run: Path, labelled: Labelled, *, flips: bool) -> tuple[list[Floats], NDArray[np.int64]]:
+Judged = tuple[list[Floats], NDArray[np.int64]]
+"""Probabilities of every picture, (classes, rows, cols) each, and its fold; -1 where nothing judges it."""
+
+
+def together(each: Sequence[Judged], labelled: Labelled) -> tuple[list[Floats], NDArray[np.int64], NDArray[np.bool_]]:
+    """The mean of what several runs say of pictures that none of them saw.
+
+    Returns:
+        Probabilities, the folds of the first run, -1 where one of the runs judges nothing, and True for pictures
+        that lie next to one that any of the runs was trained on.
+
+    Raises:
+        UsageError: no picture is judged by all.
+    """
+    judged = np.all([folds >= 0 for _, folds in each], axis=0)
+    if not judged.any():
+        raise UsageError("no picture is held out by all of these runs: train the folds that are missing")
+    probabilities = each[0][0]
+    if len(each) > 1:
+        blank = np.zeros((), np.float32)
+        probabilities = [
+            np.mean([said[i] for said, _ in each], axis=0) if judged[i] else np.broadcast_to(blank, each[0][0][i].shape)
+            for i in range(len(labelled))
+        ]
+    beside = np.any([neighbours(labelled, folds) for _, folds in each], axis=0)
+    return probabilities, np.where(judged, each[0][1], -1), beside
+
+
+def of_run(run: Path, labelled: Labelled, *, flips: bool) -> Judged:
     """Held-out probabilities of every picture, and its fold; pictures of unfinished folds get fold -1.
 
     Raises:
@@ -101,7 +137,7 @@ def of_run(run: Path, labelled: Labelled, *, flips: bool) -> tuple[list[Floats],
     return probabilities, np.array([folds.get(id, -1) for id in labelled.ids], np.int64)
 
 
-def of_files(files: Mapping[int, Path], labelled: Labelled, *, flips: bool) -> tuple[list[Floats], NDArray[np.int64]]:
+def of_files(files: Mapping[int, Path], labelled: Labelled, *, flips: bool) -> Judged:
     """Probabilities of every picture from the model file of its fold, and its fold; -1 where that fold has no file.
 
     Raises:
@@ -129,10 +165,8 @@ def of_files(files: Mapping[int, Path], labelled: Labelled, *, flips: bool) -> t
     return probabilities, folds
 
 
-def neighbours(labelled: Labelled, folds: NDArray[np.int64] | None) -> NDArray[np.bool_] | None:
+def neighbours(labelled: Labelled, folds: NDArray[np.int64]) -> NDArray[np.bool_]:
     """True for pictures whose group also lies in another fold, so that a training picture is next door."""
-    if folds is None:
-        return None
     seen: dict[str, set[int]] = {}
     for group, fold in zip(labelled.groups, folds.tolist(), strict=True):
         seen.setdefault(group, set()).add(fold)

@@ -152,11 +152,11 @@ def train(
         if pseudo is not None and teacher is not None:
             bands = labelled.images[0].shape[0]
             sure = _pseudo_labels(
-                chosen, pseudo, _start(teacher, fold, labelled), len(task.classes), fold, bands, place
+                chosen, pseudo, _start(teacher, fold, labelled, chosen), len(task.classes), fold, bands, place
             )
             known = labelled.plus(sure)
         run_fold(
-            chosen, known, out, fold, len(task.classes), start=_start(start, fold, labelled) if start else None, device=place,
+            chosen, known, out, fold, len(task.classes), start=_start(start, fold, labelled, chosen) if start else None, device=place,
             report=lambda epoch, fold=fold: _tell(out, fold, epoch, chosen.epochs, report),  # type: ignore[misc]
         )  # fmt: skip
     return out
@@ -188,23 +188,42 @@ def _weights(run: Path, fold: int) -> Path:
     return path
 
 
-def _start(start: Path, fold: int, labelled: Labelled) -> Path:
+def _start(start: Path, fold: int, labelled: Labelled, recipe: Recipe) -> Path:
     """The weights that a fold starts from or is taught by: a checkpoint of a run, or a model file.
 
     Raises:
-        UsageError: there are none, or a model file learnt from the pictures that this fold holds out.
+        UsageError: there are none, or they learnt from the pictures that this fold holds out.
     """
     file = start if start.suffix == ".onnx" else fold_files(start).get(fold)
-    if file is None:
-        return _weights(start, fold)
-    learnt = read_card(file).training
+    path = file or _weights(start, fold)
+    learnt = read_card(path).training if file else _record(path.parent, fold)
     same = learnt.get("labelled_sha256") in (None, fingerprint(given_to_folds(labelled)))
-    if fold >= 0 and same and learnt.get("fold") != fold:
+    alike = learnt.get("fold") == fold and _scheme(learnt.get("recipe", {})) == _scheme(recipe.as_dict())
+    if fold >= 0 and same and not alike:
         raise UsageError(
-            f"{file.name} may have learnt from the pictures that fold {fold} holds out: give it the model of that fold, "
-            "or train on everything with --fold -1"
+            f"{path.name if file else start} may have learnt from the pictures that fold {fold} holds out: give it the model "
+            "of that fold of folds drawn alike, or train on everything with --fold -1"
         )
-    return file
+    return path
+
+
+def _scheme(recipe: dict[str, Any]) -> tuple[Any, ...]:
+    """The settings that say how pictures are shared out among folds; those that the data prescribe have none but the name."""
+    folds = recipe.get("folds")
+    return (folds,) if folds == "fixed" else (folds, recipe.get("fold_count"), recipe.get("seed"))
+
+
+def _record(where: Path, fold: int) -> dict[str, Any]:
+    """What the record of a fold of a run tells; early versions did not write the fold into it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        content: dict[str, Any] = json.loads((where / "record.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise UsageError(f"{where} has no readable record.json beside its checkpoint: give the whole run") from None
+    return {"fold": fold, **content}
 
 
 def given_to_folds(labelled: Labelled) -> Labelled:

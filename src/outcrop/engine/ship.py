@@ -1,42 +1,58 @@
-"""A judged training run → model files to use: each fold exported, calibrated, in float32 and int8."""
+"""A judged training run → model files to use: each fold exported, calibrated, in float32 and int8.
+
+Model files that were judged again, perhaps beside others, get cards that tell of it.
+"""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from outcrop.core.errors import UsageError
 from outcrop.core.labelled import Labelled
 from outcrop.core.scene import Floats
 from outcrop.core.task import ErrorTable, ModelError, Task
 from outcrop.engine import augment
 from outcrop.engine.calibrate import share_table
 from outcrop.engine.evaluate import Evaluation
-from outcrop.engine.export import export, quantise
+from outcrop.engine.export import export, quantise, recard
 from outcrop.engine.learn import network_of
 from outcrop.engine.metrics import Mask
 from outcrop.models.card import Card
 from outcrop.models.recipe import Recipe
+from outcrop.models.runtime import read_card
 
 RANGES_FROM = 96
 """Chips that int8 ranges are learnt from."""
 
 
+Known = Mapping[str, ModelError | ErrorTable]
+"""A model's own errors by name."""
+
+
+def known_errors(task: Task, found: Evaluation, seen: Sequence[Mask], truth: Sequence[Mask]) -> Known:
+    """What a room learns about its model's own errors.
+
+    Args:
+        seen, truth: masks that the decision makes of the held-out predictions, and the true ones.
+    """
+    return task.errors(seen, truth, f"{found.pictures} held-out pictures") if task.errors else errors(found)
+
+
 def ship(
-    task: Task, run: Path, labelled: Labelled, found: Evaluation, out: Path, seen: Sequence[Mask] = (), truth: Sequence[Mask] = (),
-    *, name: str | None = None,
-) -> list[Path]:  # fmt: skip
+    task: Task, run: Path, labelled: Labelled, found: Evaluation, known: Known, out: Path, *, name: str | None = None
+) -> list[Path]:
     """Write ``<name>-<fold>.onnx`` (float32) and ``int8/<name>-<fold>.onnx`` for every finished fold.
 
     Args:
-        found: the evaluation of this run's held-out predictions; its temperature goes into the graph, its
-            threshold and minimum area into the card.
-        seen, truth: masks that these decisions make of the held-out predictions, and the true ones: what the room learns
-            the model's own errors from.
+        found: the evaluation of held-out predictions; its temperature goes into the graph, its threshold and
+            minimum area into the card.
     """
-    known = task.errors(seen, truth, f"{found.pictures} held-out pictures") if task.errors else errors(found)
     written: list[Path] = []
     (out / "int8").mkdir(parents=True, exist_ok=True)
     folds = sorted(int(p.parent.name.removeprefix("fold-")) for p in run.glob("fold-*/held-out.npz"))
@@ -49,23 +65,39 @@ def ship(
     return written
 
 
+def ship_again(files: Sequence[Path], found: Evaluation, known: Known, out: Path) -> list[Path]:
+    """Copy model files to ``out`` with the decision and scores of this evaluation in their cards; graphs stay as they are.
+
+    Raises:
+        UsageError: two files of one name.
+    """
+    names = [file.name for file in files]
+    if len(set(names)) < len(names):
+        raise UsageError(f"files of one name would overwrite each other ({', '.join(names)}): rename some")
+    calibration = replace(found.calibration(known), threshold=found.tuned.decision.threshold)
+    written = []
+    for file in files:
+        path, card = Path(shutil.copyfile(file, out / file.name)), read_card(file)
+        scores = scores_of(found, card.training["recipe"]["folds"])
+        written.append(recard(path, replace(card, calibration=calibration, scores=scores)))
+    return written
+
+
+def scores_of(found: Evaluation, folds: str) -> dict[str, Any]:
+    """What a card says about how good its model is, and on what."""
+    return {
+        "metric": found.metric, "mean over folds": round(found.fold_mean, 4), "spread": round(found.fold_spread, 4),
+        "90 % interval": [round(found.score.low, 4), round(found.score.high, 4)], "folds": folds,
+        "pictures": found.pictures, **{key: round(value.value, 4) for key, value in found.figures.items()},
+    }  # fmt: skip
+
+
 def card_of(
-    task: Task,
-    recipe: Recipe,
-    where: Path,
-    labelled: Labelled,
-    found: Evaluation,
-    known: Mapping[str, ModelError | ErrorTable],
-    name: str | None,
+    task: Task, recipe: Recipe, where: Path, labelled: Labelled, found: Evaluation, known: Known, name: str | None
 ) -> Card:
     """The card of the model of one fold, whose folder is ``where``."""
     record = json.loads((where / "record.json").read_text())
     exact = recipe.chip % 32 != 0
-    scores = {
-        "metric": found.metric, "mean over folds": round(found.fold_mean, 4), "spread": round(found.fold_spread, 4),
-        "90 % interval": [round(found.score.low, 4), round(found.score.high, 4)], "folds": recipe.folds,
-        "pictures": found.pictures, **{key: round(value.value, 4) for key, value in found.figures.items()},
-    }  # fmt: skip
     looks = task.looks([image[0] for image in labelled.images[:: max(len(labelled) // 1500, 1)]])
     learnt = {
         key: record[key] for key in ("recipe", "data_sha256", "labelled_sha256", "fold", "torch") if key in record
@@ -76,7 +108,7 @@ def card_of(
         calibration=found.calibration(known),
         temperature=float(found.trust.temperature.scale), context=recipe.depth,
         training={**learnt, "looks": looks},
-        scores=scores, **dict[str, Any](task.cards.get(recipe.name, {})),
+        scores=scores_of(found, recipe.folds), **dict[str, Any](task.cards.get(recipe.name, {})),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Training and judging by what a model gives: pixels (``learn``, ``assess``) or boxes (``learn_boxes``, ``assess_boxes``)."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +29,26 @@ def teach(task: Task, data: Path, out: Path, *, recipe: str | None = None, **set
     return train_boxes(task, data, out, recipe=recipe, **settings)
 
 
-def judge(task: Task, data: Path, out: Path, *, run: Path | None = None, **settings: Any) -> Any:
-    """Judge a run by its kind, or model files that give pixels.
+def judge(task: Task, data: Path, out: Path, *, run: Path | Sequence[Path] = (), **settings: Any) -> Any:
+    """Judge a run by its kind, several together, or model files that give pixels.
 
     Raises:
-        UsageError: an argument that runs of this kind do not take.
+        UsageError: an argument that runs of this kind do not take, or several runs of detectors.
     """
-    if run is None or not gives_boxes(run):
+    runs = (run,) if isinstance(run, Path) else tuple(run)
+    if not any(map(gives_boxes, runs)):
         from outcrop.engine.assess import assess
 
-        return assess(task, data, out, run=run, **settings)
+        return assess(task, data, out, run=runs, **settings)
     from outcrop.engine.assess_boxes import assess_boxes
+
+    if len(runs) > 1:
+        raise UsageError("runs of detectors are judged one by one: give a single --run")
 
     for name in ("models", "metric"):
         if settings.pop(name, None):
             raise UsageError(f"a run of detectors is judged by average precision, and takes no {name}: leave it out")
-    return assess_boxes(task, data, out, run=run, **settings)
+    return assess_boxes(task, data, out, run=runs[0], **settings)
 
 
 def gives_boxes(run: Path) -> bool:
