@@ -33,6 +33,18 @@ class Checkpointed(Generic[Network, Line]):
         """The network that is validated and exported: the averaged one when the recipe averages."""
         return self.net if self.average is None else self.average
 
+    @torch.no_grad()
+    def follow(self, step: int, most: float) -> None:
+        """Move the averaged weights towards the present ones: decay ``most``, less at the start."""
+        if self.average is None:
+            return
+        decay = min(most, (step + 1) / (step + 10))
+        kept, now = (list(net.state_dict().values()) for net in (self.average, self.net))
+        floats = [i for i, values in enumerate(kept) if values.dtype.is_floating_point]
+        torch._foreach_lerp_([kept[i] for i in floats], [now[i] for i in floats], 1 - decay)
+        for i in set(range(len(kept))) - set(floats):
+            kept[i].copy_(now[i])
+
     def save(self) -> None:
         """Write the checkpoint in one step, so that a crash leaves the old or the new one whole."""
         self.folder.mkdir(parents=True, exist_ok=True)

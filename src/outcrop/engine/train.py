@@ -178,22 +178,10 @@ class Trainer(Checkpointed[Net, Epoch]):
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
             self.optimizer.step()
-            self._follow(epoch * len(batches) + step)
+            self.follow(epoch * len(batches) + step, recipe.ema)
             losses.append(loss.item())
             ious.append(mean_iou(logits.detach(), target, weight))
         return float(np.mean(losses)), float(np.mean(ious)), rate
-
-    @torch.no_grad()
-    def _follow(self, step: int) -> None:
-        """Move the averaged weights towards the present ones; faster at the start."""
-        if self.average is None:
-            return
-        decay = min(self.recipe.ema, (step + 1) / (step + 10))
-        kept, now = (list(net.state_dict().values()) for net in (self.average, self.net))
-        floats = [i for i, values in enumerate(kept) if values.dtype.is_floating_point]
-        torch._foreach_lerp_([kept[i] for i in floats], [now[i] for i in floats], 1 - decay)
-        for i in set(range(len(kept))) - set(floats):
-            kept[i].copy_(now[i])
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:

@@ -157,21 +157,9 @@ class BoxTrainer(Checkpointed[Detector, BoxEpoch]):
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
             self.optimizer.step()
-            self._follow(epoch * len(batches) + step)
+            self.follow(epoch * len(batches) + step, self.recipe.ema)
             seen.append({"loss": loss.item(), **parts})
         return {key: float(np.mean([parts[key] for parts in seen])) for key in seen[0]}, rate
-
-    @torch.no_grad()
-    def _follow(self, step: int) -> None:
-        """Move the averaged weights towards the present ones; faster at the start."""
-        if self.average is None:
-            return
-        decay = min(self.recipe.ema, (step + 1) / (step + 10))
-        for kept, now in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
-            if kept.dtype.is_floating_point:
-                kept.lerp_(now, 1 - decay)
-            else:
-                kept.copy_(now)
 
     @torch.no_grad()
     def _validate(self) -> float:
