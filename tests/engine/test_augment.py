@@ -19,7 +19,7 @@ from outcrop.engine.augment import STILL, batch
 FLIP = replace(STILL, flip_lr=True)
 WILD = Augmentation(
     flip_ud=True, turn=True, scale=0.3, shift=0.2, warp_probability=1.0, brightness=0.2, contrast=0.2, gamma=0.5, band_gain=0.2,
-    noise=0.1, tone_probability=1.0, invert=0.5,
+    noise=0.1, tone_probability=1.0, invert=0.5, stretch=0.2, dip=0.2,
 )  # fmt: skip
 
 
@@ -136,6 +136,30 @@ def test_a_zoom_changes_areas_by_its_square(seed: int) -> None:
     how = replace(STILL, scale=0.3, warp_probability=1.0)
     ratio = chips(one(disc[None], disc), 64, how, seed)[1].sum() / disc.sum()
     assert 0.68**2 < ratio < 1.32**2
+
+
+@given(st.integers(0, 99))
+def test_a_stretch_widens_what_it_flattens_and_keeps_areas(seed: int) -> None:
+    row, col = np.mgrid[:64, :64]
+    disc = (row - 31.5) ** 2 + (col - 31.5) ** 2 < 15**2
+    seen = chips(one(disc[None], disc), 64, replace(STILL, stretch=0.3, warp_probability=1.0), seed)[1][0, 0]
+    assert seen.sum() == pytest.approx(disc.sum(), rel=0.03)
+    rows, cols = seen.any(1).sum(), seen.any(0).sum()
+    assert 30 / 1.32 - 1 <= min(rows, cols) <= max(rows, cols) <= 30 * 1.32 + 1
+    assert rows * cols == pytest.approx(900, rel=0.1)
+
+
+@given(st.integers(0, 99))
+def test_a_dip_tilts_beds_and_leaves_uprights_upright(seed: int) -> None:
+    how = replace(STILL, dip=0.2, warp_probability=1.0)
+    bed, upright = np.zeros((2, 65, 65))
+    bed[32], upright[:, 32] = 1, 1
+    assert np.allclose(chips(one(upright[None]), 65, how, seed)[0][0, 0], upright, atol=1e-4)
+    tilted = chips(one(bed[None]), 65, how, seed)[0][0, 0]
+    places = (tilted * np.arange(65)[:, None]).sum(0) / tilted.sum(0)
+    slopes = np.diff(places)[2:-2]
+    assert np.allclose(slopes, slopes.mean(), atol=0.01) and abs(slopes.mean()) <= 0.2
+    assert places[32] == pytest.approx(32, abs=0.01)
 
 
 @given(st.integers(0, 99))

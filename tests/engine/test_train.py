@@ -175,6 +175,29 @@ def test_a_run_can_start_from_the_weights_of_another(tiny_recipe: Recipe, blobs:
     assert all(torch.equal(one[key], two[key]) for key in one if key.startswith("kept"))
 
 
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_what_is_kept_can_lie_between_start_and_end(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path, ema: float
+) -> None:
+    labelled = blobs(12)
+    start = run_fold(tiny_recipe, labelled, tmp_path / "start", 0, 1) / "checkpoint.pt"
+    plain = replace(tiny_recipe, ema=ema)
+    end = run_fold(plain, labelled, tmp_path / "end", 0, 1, start=start) / "checkpoint.pt"
+    between = run_fold(replace(plain, blend=0.25), labelled, tmp_path / "mid", 0, 1, start=start) / "checkpoint.pt"
+    one, two, three = (torch.load(path, weights_only=True)["kept"] for path in (start, end, between))
+    for name, values in three.items():
+        if values.dtype.is_floating_point:
+            assert torch.allclose(values, 0.25 * one[name] + 0.75 * two[name], atol=1e-6)
+    assert any(not torch.equal(one[name], two[name]) for name in one)
+
+
+def test_a_blend_wants_a_start_and_a_share(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
+    start = run_fold(tiny_recipe, blobs(12), tmp_path / "start", 0, 1) / "checkpoint.pt"
+    for blend, given in ((0.5, None), (1.0, start), (-0.1, start)):
+        with pytest.raises(UsageError, match="give both or neither"):
+            run_fold(replace(tiny_recipe, blend=blend), blobs(12), tmp_path / "no", 0, 1, start=given)
+
+
 def test_pictures_of_many_sizes_are_held_out_at_their_own_size(
     tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
 ) -> None:

@@ -34,6 +34,11 @@ def _placement(
     if rng.random() < how.warp_probability:
         linear = linear / (1 + rng.uniform(-how.scale, how.scale))
         centre = centre + rng.uniform(-how.shift, how.shift, 2) * np.minimum([cols, rows], chip)
+        if how.stretch:
+            wider = np.exp(rng.uniform(-1, 1) * np.log1p(how.stretch))
+            linear = linear @ np.diag([1 / wider, wider])
+        if how.dip:
+            linear = linear @ np.array([[1.0, 0.0], [rng.uniform(-how.dip, how.dip), 1.0]])
     if how.flip_lr and rng.random() < 0.5:
         linear = linear @ np.diag([-1.0, 1.0])
     if how.flip_ud and rng.random() < 0.5:

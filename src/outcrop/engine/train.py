@@ -118,7 +118,12 @@ class Trainer(Checkpointed[Net, Epoch]):
             restart(self.net, start, list(image.numpy()))
         elif start is not None:
             self.net.load_state_dict(torch.load(start, map_location="cpu", weights_only=True)["kept"])
+        if not 0 <= recipe.blend < 1 or (recipe.blend and start is None):
+            raise UsageError(
+                f"blend {recipe.blend} is a share, at least 0 and below 1, of the weights that --start gives: give both or neither"
+            )
         self.net.to(device)
+        self.begun = copy.deepcopy(self.net.state_dict()) if recipe.blend else {}
         self.average = copy.deepcopy(self.net).eval() if recipe.ema else None
         self.optimizer = _optimizer(self.net, recipe)
         self.log, self.line = [], Epoch
@@ -128,6 +133,8 @@ class Trainer(Checkpointed[Net, Epoch]):
         for epoch in range(len(self.log), self.recipe.epochs):
             began = time.monotonic()
             loss, iou, rate = self._learn(epoch)
+            if self.begun and epoch + 1 == self.recipe.epochs:
+                self._blend()
             valid_loss, valid_iou = self._validate()
             self.log.append(
                 Epoch(
@@ -182,6 +189,13 @@ class Trainer(Checkpointed[Net, Epoch]):
             losses.append(loss.item())
             ious.append(mean_iou(logits.detach(), target, weight))
         return float(np.mean(losses)), float(np.mean(ious)), rate
+
+    @torch.no_grad()
+    def _blend(self) -> None:
+        """Move what is kept towards the weights that training started from: between two good ones lie better ones."""
+        for name, values in self.kept.state_dict().items():
+            if values.dtype.is_floating_point:
+                values.lerp_(self.begun[name], self.recipe.blend)
 
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:

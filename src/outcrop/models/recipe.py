@@ -15,9 +15,11 @@ class Augmentation:
         flip_lr, flip_ud: mirror with probability one half.
         turn: quarter turns, any of four with equal probability.
         scale: zoom by a factor between 1 - scale and 1 + scale.
+        stretch: widen by a factor and flatten by the same, drawn log-uniformly between 1 / (1 + stretch) and 1 + stretch.
+        dip: tilt what lies level by up to this slope, uprights staying upright, as beds dip in a section.
         shift: move by up to this share of the picture's side (pictures larger than a chip are
             cropped anywhere, whatever this says).
-        warp_probability: share of pictures that are zoomed and shifted at all.
+        warp_probability: share of pictures that are zoomed, stretched, tilted and shifted at all.
         brightness, contrast: add up to this, multiply by 1 ± up to this (network input units of full scale 1).
         gamma: exponent drawn log-uniformly between 1 / (1 + gamma) and 1 + gamma.
         band_gain: each band multiplied by its own 1 ± up to this.
@@ -30,6 +32,8 @@ class Augmentation:
     flip_ud: bool = False
     turn: bool = False
     scale: float = 0.0
+    stretch: float = 0.0
+    dip: float = 0.0
     shift: float = 0.0
     warp_probability: float = 0.7
     brightness: float = 0.0
@@ -62,6 +66,8 @@ class Recipe:
         optimizer: "adamw", "adam" or "sgd".
         cycles: cosine restarts; warmup: share of the first cycle.
         ema: decay of the averaged weights that are validated and kept; 0 keeps the raw ones.
+        blend: share of the weights that training started from in those that are kept at its end, for a run that starts from
+            another's (Wortsman et al. 2022); in [0, 1).
         precision: "bf16" or "float32".
         sizes: (share of the epochs, side) pairs: the picture that fills a chip is shrunk to this side first, pixels, so
             that it costs less work (progressive resizing); empty for the chip's own side throughout.
@@ -91,6 +97,7 @@ class Recipe:
     epochs: int = 40
     batch: int = 16
     ema: float = 0.998
+    blend: float = 0.0
     precision: Literal["bf16", "float32"] = "bf16"
     chip: int = 128
     sizes: tuple[tuple[float, int], ...] = ()
