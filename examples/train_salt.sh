@@ -18,9 +18,10 @@ $outcrop train salt "$data" --out "$runs/first" --resume --set 'sizes=[[0.75, 64
 $outcrop train salt "$data" --out "$runs/second" --resume --start "$runs/first" --teacher "$runs/first" \
     --pseudo "$unlabelled" --set "$later" --set learning_rate=0.0008 --set epochs=14 "$@"
 
-# 3. Once more, labelled by the second round, on tilted and stretched pictures; half way between its start and its end.
+# 3. Once more, labelled by the second round, on tilted and stretched pictures; half way between its start and its end,
+# with its normalisation measured anew.
 $outcrop train salt "$data" --out "$runs/third" --resume --start "$runs/second" --teacher "$runs/second" \
-    --pseudo "$unlabelled" --set "$later" --set learning_rate=0.0006 --set epochs=24 --set blend=0.5 \
+    --pseudo "$unlabelled" --set "$later" --set learning_rate=0.0006 --set epochs=24 --set blend=0.5 --set norms_from=1280 \
     --set augment.dip=0.15 --set augment.stretch=0.15 "$@"
 
 $outcrop evaluate salt "$data" --run "$runs/third" --out "$runs/judged" --export --overwrite

@@ -191,6 +191,23 @@ def test_what_is_kept_can_lie_between_start_and_end(
     assert any(not torch.equal(one[name], two[name]) for name in one)
 
 
+def test_norms_of_what_is_kept_are_measured_on_the_pictures_that_folds_hold_out(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
+) -> None:
+    labelled = replace(blobs(12), always=np.arange(12) >= 9)
+    odd = replace(labelled, images=tuple(image if i < 9 else image + 100 for i, image in enumerate(labelled.images)))
+    plain = replace(tiny_recipe, network="residual-unet", learning_rate=0.0, ema=0.0)
+    start = run_fold(plain, labelled, tmp_path / "start", 0, 1) / "checkpoint.pt"
+    kept = {}
+    for name, pictures, norms_from in (("as is", labelled, 0), ("anew", labelled, 64), ("beside odd ones", odd, 64)):
+        recipe = replace(plain, norms_from=norms_from)
+        path = run_fold(recipe, pictures, tmp_path / name, 0, 1, start=start) / "checkpoint.pt"
+        kept[name] = torch.load(path, weights_only=True)["kept"]
+    assert all(torch.equal(kept["anew"][key], kept["beside odd ones"][key]) for key in kept["anew"])
+    moved = {key for key in kept["as is"] if not torch.equal(kept["as is"][key], kept["anew"][key])}
+    assert moved and all(key.endswith(("running_mean", "running_var", "num_batches_tracked")) for key in moved)
+
+
 def test_a_blend_wants_a_start_and_a_share(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
     start = run_fold(tiny_recipe, blobs(12), tmp_path / "start", 0, 1) / "checkpoint.pt"
     for blend, given in ((0.5, None), (1.0, start), (-0.1, start)):

@@ -133,8 +133,8 @@ class Trainer(Checkpointed[Net, Epoch]):
         for epoch in range(len(self.log), self.recipe.epochs):
             began = time.monotonic()
             loss, iou, rate = self._learn(epoch)
-            if self.begun and epoch + 1 == self.recipe.epochs:
-                self._blend()
+            if epoch + 1 == self.recipe.epochs:
+                self._finish()
             valid_loss, valid_iou = self._validate()
             self.log.append(
                 Epoch(
@@ -197,6 +197,15 @@ class Trainer(Checkpointed[Net, Epoch]):
             if values.dtype.is_floating_point:
                 values.lerp_(self.begun[name], self.recipe.blend)
 
+    def _finish(self) -> None:
+        """What is kept, once the last step is done."""
+        if self.begun:
+            self._blend()
+        if self.recipe.norms_from:
+            always = self.labelled.always
+            own = self.train_on[~always[self.train_on]] if len(always) else self.train_on
+            measure_norms(self.kept, self.recipe, self.labelled, own, self.classes, self.device)
+
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:
         """Mean loss and IoU on the held-out pictures, shrunk as those of the epoch; NaN when there are none."""
@@ -214,6 +223,28 @@ class Trainer(Checkpointed[Net, Epoch]):
             losses += loss(logits, target, weight).mean(1).tolist()
             ious += [mean_iou(*(t[i : i + 1] for t in (logits, target, weight))) for i in range(len(index))]
         return float(np.mean(losses)), float(np.mean(ious))
+
+
+@torch.no_grad()
+def measure_norms(
+    net: Net, recipe: Recipe, labelled: Labelled, index: np.ndarray, classes: int, device: torch.device = augment.CPU
+) -> None:
+    """Set the statistics of batch normalisation from ``recipe.norms_from`` of these pictures, altered as in training."""
+    rng = np.random.default_rng(recipe.seed)
+    some = rng.permutation(index)[: recipe.norms_from]
+    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    net.eval()
+    momenta = [m.momentum for m in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over batches
+        norm.train()
+    for part in np.array_split(some, max(len(some) // 64, 1)):
+        image, _, _, context = augment.batch(labelled, part, classes, recipe.chip, recipe.augment, rng, device)
+        net(image, context if recipe.depth else None)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    net.eval()
 
 
 @torch.no_grad()

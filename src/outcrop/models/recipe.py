@@ -68,6 +68,8 @@ class Recipe:
         ema: decay of the averaged weights that are validated and kept; 0 keeps the raw ones.
         blend: share of the weights that training started from in those that are kept at its end, for a run that starts from
             another's (Wortsman et al. 2022); in [0, 1).
+        norms_from: labelled pictures, as training shows them, on which the batch normalisation of the kept weights is measured
+            anew at the end, since no mean of weights has the mean of their statistics (Izmailov et al. 2018); 0: it is not.
         precision: "bf16" or "float32".
         sizes: (share of the epochs, side) pairs: the picture that fills a chip is shrunk to this side first, pixels, so
             that it costs less work (progressive resizing); empty for the chip's own side throughout.
@@ -98,6 +100,7 @@ class Recipe:
     batch: int = 16
     ema: float = 0.998
     blend: float = 0.0
+    norms_from: int = 0
     precision: Literal["bf16", "float32"] = "bf16"
     chip: int = 128
     sizes: tuple[tuple[float, int], ...] = ()
