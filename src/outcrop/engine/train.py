@@ -201,7 +201,7 @@ class Trainer(Checkpointed[Net, Epoch]):
         """What is kept, once the last step is done."""
         if self.begun:
             self._blend()
-        if self.recipe.norms_from:
+        if self.recipe.norms_from > 0:
             always = self.labelled.always
             own = self.train_on[~always[self.train_on]] if len(always) else self.train_on
             measure_norms(self.kept, self.recipe, self.labelled, own, self.classes, self.device)
