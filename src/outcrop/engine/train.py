@@ -225,26 +225,15 @@ class Trainer(Checkpointed[Net, Epoch]):
         return float(np.mean(losses)), float(np.mean(ious))
 
 
-@torch.no_grad()
 def measure_norms(
     net: Net, recipe: Recipe, labelled: Labelled, index: np.ndarray, classes: int, device: torch.device = augment.CPU
 ) -> None:
-    """Set the statistics of batch normalisation from ``recipe.norms_from`` of these pictures, altered as in training."""
+    """Set the batch-norm statistics from ``recipe.norms_from`` of the pictures at ``index``, altered as in training."""
     rng = np.random.default_rng(recipe.seed)
     some = rng.permutation(index)[: recipe.norms_from]
-    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
-    net.eval()
-    momenta = [m.momentum for m in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over batches
-        norm.train()
-    for part in np.array_split(some, max(len(some) // 64, 1)):
-        image, _, _, context = augment.batch(labelled, part, classes, recipe.chip, recipe.augment, rng, device)
-        net(image, context if recipe.depth else None)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    net.eval()
+    parts = np.array_split(some, max(len(some) // 64, 1))
+    images = (augment.batch(labelled, part, classes, recipe.chip, recipe.augment, rng, device)[0] for part in parts)
+    torch.optim.swa_utils.update_bn(images, net)
 
 
 @torch.no_grad()
