@@ -94,6 +94,24 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert equal(first, second) and not equal(first, other)
 
 
+def test_a_second_member_of_a_fold_begins_and_shuffles_otherwise_and_holds_out_the_same(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
+) -> None:
+    labelled, one = blobs(12), replace(tiny_recipe, epochs=1)
+    first, second, again = (
+        run_fold(replace(one, member=member), labelled, tmp_path / name, 0, 1)
+        for name, member in (("a", 0), ("b", 1), ("c", 1))
+    )
+    start = tmp_path / "start.pt"
+    torch.save({"kept": Trainer(one, labelled, np.arange(12), np.arange(0), 1, tmp_path).net.state_dict()}, start)
+    alike = [
+        run_fold(replace(one, member=member), labelled, tmp_path / f"alike {member}", 0, 1, start=start)
+        for member in (0, 1)
+    ]
+    assert equal(second, again) and not equal(first, second) and not equal(*alike)
+    assert set(read_held_out(tmp_path / "a")[0]) == set(read_held_out(tmp_path / "b")[0])
+
+
 def spoilt(labelled: Labelled, index: np.ndarray) -> Labelled:
     """The same set with these pictures blackened and their masks turned over."""
     chosen = set(index.tolist())

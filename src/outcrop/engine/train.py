@@ -1,6 +1,6 @@
 """Training: a recipe and labelled pictures → a network's weights, resumable and reproducible.
 
-Every epoch draws its random numbers from (seed, fold, epoch) alone, and everything else is in the
+Every epoch draws its random numbers from (seed, fold, epoch, member) alone, and everything else is in the
 checkpoint, so a run that was stopped and resumed ends with the same weights as one that was not.
 """
 
@@ -106,7 +106,7 @@ class Trainer(Checkpointed[Net, Epoch]):
         self, recipe: Recipe, labelled: Labelled, train: np.ndarray, hold: np.ndarray, classes: int, folder: Path,
         start: Path | None = None, fold: int = 0, device: torch.device = augment.CPU,
     ) -> None:  # fmt: skip
-        torch.manual_seed(recipe.seed + 1000 * fold)
+        torch.manual_seed(recipe.seed + 1000 * fold + 1_000_000 * recipe.member)
         self.recipe, self.labelled, self.train_on, self.hold = recipe, labelled, train, hold
         self.classes, self.folder, self.fold = classes, folder, fold
         self.net, self.device = build(recipe, labelled.images[0].shape[0], classes), device
@@ -154,7 +154,7 @@ class Trainer(Checkpointed[Net, Epoch]):
     def _learn(self, epoch: int) -> tuple[float, float, float]:
         """One pass over the training pictures: mean loss, mean IoU, last learning rate."""
         recipe = self.recipe
-        rng = np.random.default_rng([recipe.seed, self.fold, epoch])
+        rng = np.random.default_rng([recipe.seed, self.fold, epoch, *([recipe.member] if recipe.member else [])])
         torch.manual_seed(int(rng.integers(2**31)))
         order = rng.permutation(self.train_on)
         size = min(recipe.batch, len(order))

@@ -77,6 +77,7 @@ class Recipe:
             and the side of the windows at prediction (0: the chip's).
         chip, batch, epochs, learning_rate, weight_decay, seed: as the words say.
         folds, fold_count: "random" (equal strata), "grouped" (places stay together) or "fixed".
+        member: which of several networks of the same folds, to be averaged: each begins and shuffles otherwise.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Recipe:
     folds: Literal["random", "grouped", "fixed"] = "random"
     fold_count: int = 5
     seed: int = 0
+    member: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
