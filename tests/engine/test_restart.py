@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from outcrop.core.errors import UsageError
 from outcrop.core.labelled import Labelled, fingerprint
@@ -17,6 +18,7 @@ pytest.importorskip("onnx", reason="needs onnx: install the extra 'learn'")
 
 from tests.conftest import tiny_card
 
+from outcrop.engine.augment import CPU
 from outcrop.engine.device import device_of
 from outcrop.engine.export import export, quantise
 from outcrop.engine.learn import _pseudo_labels, _start, run_fold
@@ -154,21 +156,44 @@ def test_devices_are_named() -> None:
             device_of("mps")
 
 
-def test_a_model_file_can_label_pictures_for_the_next_round(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
-    """The same pictures are kept, with the same labels, as where the run that the file was made of labels them."""
+def unlabelled(pictures: Labelled, folder: Path) -> Path:
+    """The pictures alone, as grey PNG files."""
     from PIL import Image
 
-    labelled = blobs(40)
+    folder.mkdir()
+    for place, image in enumerate(pictures.images):
+        grey = np.clip(image[0] * 255, 0, 255).astype(np.uint8)
+        Image.fromarray(grey).save(folder / f"{place}.png")
+    return folder
+
+
+def test_a_model_file_can_label_pictures_for_the_next_round(tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path) -> None:
+    """The same pictures are kept, with the same labels, as where the run that the file was made of labels them."""
+    labelled, more = blobs(40), unlabelled(blobs(12, seed=6), tmp_path / "more")
     recipe = replace(tiny_recipe, network="residual-unet", epochs=16, ema=0.9)
     file = trained(recipe, labelled, tmp_path, tiny_card())
-    (tmp_path / "more").mkdir()
-    for place, image in enumerate(blobs(12, seed=6).images):
-        grey = np.clip(image[0] * 255, 0, 255).astype(np.uint8)
-        Image.fromarray(grey).save(tmp_path / "more" / f"{place}.png")
     checkpoint = tmp_path / "fold-0" / "checkpoint.pt"
-    ours, theirs = (
-        _pseudo_labels(recipe, tmp_path / "more", teacher, 1, 0, 1, torch.device("cpu"))
-        for teacher in (checkpoint, file)
-    )
+    ours, theirs = (_pseudo_labels(recipe, more, [teacher], 1, 0, 1, CPU) for teacher in (checkpoint, file))
     assert len(ours) and ours.ids == theirs.ids
     assert np.mean([np.mean(a == b) for a, b in zip(ours.masks, theirs.masks, strict=True)]) > 0.99
+
+
+def test_of_several_teachers_the_mean_probability_labels(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that contradict each other everywhere are sure of nothing together; five overrule one."""
+    more = unlabelled(blobs(6, seed=6), tmp_path / "more")
+    all_salt, no_salt = np.full((1, 24, 24), 0.99, np.float32), np.full((1, 24, 24), 0.01, np.float32)
+
+    def say(teacher: Path, pictures: Labelled, *_: Any) -> list[NDArray[np.float32]]:
+        return [all_salt if teacher.name.startswith("salt") else no_salt for _ in pictures.images]
+
+    monkeypatch.setattr("outcrop.engine.learn._seen_by", say)
+
+    def taught(*names: str) -> list[int]:
+        kept = _pseudo_labels(tiny_recipe, more, [tmp_path / name for name in names], 1, 0, 1, CPU)
+        return [int(mask.min()) for mask in kept.masks]
+
+    assert taught("salt", "none") == []
+    assert taught(*(f"salt-{n}" for n in range(5)), "none") == taught("salt")
+    assert taught("salt") and all(taught("salt"))

@@ -27,7 +27,10 @@ def train(
     fold: Annotated[list[int] | None, typer.Option(help="Only these folds; -1 trains on everything.")] = None,
     settings: Settings = None,
     pseudo: Annotated[Path | None, typer.Option(help="Unlabelled pictures (folder or .zip) for a second round.")] = None,
-    teacher: Annotated[Path | None, typer.Option(help="Run, or model file(s), that label them, fold by fold.")] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(help="Run, or model file(s), that label them, fold by fold; of several the mean."),
+    ] = None,
     start: Annotated[Path | None, typer.Option(help="Run, or model file(s), whose weights to start from.")] = None,
     also: Annotated[
         list[Path] | None, typer.Option(help="Further labelled folders that train in every fold, never held out.")

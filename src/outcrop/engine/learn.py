@@ -112,7 +112,7 @@ Report = Callable[[int, Epoch, int], None]
 
 def train(
     task: Task, data: Path, out: Path, *, recipe: str | None = None, folds: Sequence[int] | None = None,
-    settings: dict[str, str] | None = None, pseudo: Path | None = None, teacher: Path | None = None, start: Path | None = None,
+    settings: dict[str, str] | None = None, pseudo: Path | None = None, teacher: Path | Sequence[Path] | None = None, start: Path | None = None,
     also: Sequence[Path] = (), threads: int = 0, device: str | None = None, resume: bool = False,
     report: Report = lambda fold, epoch, epochs: None,
 ) -> Path:  # fmt: skip
@@ -122,7 +122,7 @@ def train(
         folds: which folds to hold out in turn; -1 trains on everything; None takes every fold.
         settings: changes to the recipe, as text.
         pseudo, teacher: unlabelled pictures and the run or model files (as for ``start``) that label them, each fold's
-            by the model that never saw that fold.
+            by the model that never saw that fold; of several teachers the mean probability counts.
         start: run whose weights each fold starts from; or a model file, or one for each fold (see
             ``folds.fold_files``), of the recipe's network.
         also: further folders whose pictures train in every fold and are never held out.
@@ -133,7 +133,8 @@ def train(
             held out or is of another network, or a folder that holds another run.
     """
     chosen = _recipe(task, recipe).changed(settings or {})
-    if (pseudo is None) != (teacher is None):
+    teachers = (teacher,) if isinstance(teacher, Path) else tuple(teacher or ())
+    if (pseudo is None) != (not teachers):
         raise UsageError(
             "--pseudo and --teacher go together: give the unlabelled pictures and the run that labels them"
         )
@@ -149,12 +150,10 @@ def train(
     write_record(out, record(chosen, labelled, task=task.name, classes=list(task.classes), settings=settings or {}))
     for fold in range(chosen.fold_count) if folds is None else folds:
         known = labelled
-        if pseudo is not None and teacher is not None:
+        if pseudo is not None:
             bands = labelled.images[0].shape[0]
-            sure = _pseudo_labels(
-                chosen, pseudo, _start(teacher, fold, labelled, chosen), len(task.classes), fold, bands, place
-            )
-            known = labelled.plus(sure)
+            taught_by = [_start(one, fold, labelled, chosen) for one in teachers]
+            known = labelled.plus(_pseudo_labels(chosen, pseudo, taught_by, len(task.classes), fold, bands, place))
         run_fold(
             chosen, known, out, fold, len(task.classes), start=_start(start, fold, labelled, chosen) if start else None, device=place,
             report=lambda epoch, fold=fold: _tell(out, fold, epoch, chosen.epochs, report),  # type: ignore[misc]
@@ -246,9 +245,9 @@ def network_of(run: Path, fold: int, bands: int) -> tuple[Net, Recipe]:
 
 
 def _pseudo_labels(
-    recipe: Recipe, pictures: Path, weights: Path, classes: int, fold: int, bands: int, device: torch.device
+    recipe: Recipe, pictures: Path, teachers: Sequence[Path], classes: int, fold: int, bands: int, device: torch.device
 ) -> Labelled:
-    """Unlabelled pictures that the fold's own teacher is sure of."""
+    """Unlabelled pictures that the fold's own teachers, in the mean, are sure of."""
     ids, images = read_pictures(pictures)
     if bands != images[0].shape[0]:
         raise UsageError(
@@ -259,11 +258,16 @@ def _pseudo_labels(
         ids=ids, images=images, masks=tuple(np.zeros(i.shape[1:], np.uint8) for i in images), groups=ids,
         strata=np.zeros(len(ids), np.int64), context=np.zeros((len(ids), 2), np.float32),
     )  # fmt: skip
-    if weights.suffix == ".onnx":
-        probabilities = seen_by_files([weights], blank, flips=True)
-    else:
-        net, taught = network_of(weights.parent.parent, fold, images[0].shape[0])
-        logits = held_out(net.to(device), taught, blank, np.arange(len(ids)), classes, flip=True)
-        probabilities = [np.asarray(1 / (1 + np.exp(-seen)), np.float32) for seen in logits]
+    each = [_seen_by(teacher, blank, fold, classes, device) for teacher in teachers]
+    probabilities = [np.mean(seen, axis=0) for seen in zip(*each, strict=True)]
     rng = np.random.default_rng([recipe.seed, fold + 1])
     return label(ids, images, probabilities, lambda mask: round(10 * float((mask > 0).mean())), rng=rng)
+
+
+def _seen_by(teacher: Path, pictures: Labelled, fold: int, classes: int, device: torch.device) -> list[Floats]:
+    """Probabilities, (classes, rows, cols) each, of a model file or a checkpoint, averaged with the mirrored picture's."""
+    if teacher.suffix == ".onnx":
+        return seen_by_files([teacher], pictures, flips=True)
+    net, recipe = network_of(teacher.parent.parent, fold, pictures.images[0].shape[0])
+    logits = held_out(net.to(device), recipe, pictures, np.arange(len(pictures)), classes, flip=True)
+    return [np.asarray(1 / (1 + np.exp(-seen)), np.float32) for seen in logits]
