@@ -145,6 +145,17 @@ def test_int8_weights_are_int8(small: Path) -> None:
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
 
 
+def test_int8_keeps_the_first_convolutions_and_the_last_activation_in_float(small: Path) -> None:
+    """So the probabilities are no multiples of 1/255, and the picture meets float weights."""
+    graph = onnx.load(str(small)).graph
+    steps = 255 * load(small)(noise(4, 1, 16, 16))
+    assert np.abs(steps - steps.round()).max() > 0.4
+    assert next(node for node in graph.node if graph.output[0].name in node.output).op_type == "Sigmoid"
+    floats = {weight.name for weight in graph.initializer if weight.data_type == onnx.TensorProto.FLOAT}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert [node.input[1] in floats for node in convolutions] == [True] * 3 + [False] * (len(convolutions) - 3)
+
+
 def test_int8_of_a_network_with_depth_keeps_both_inputs(card: Cards, tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = build(replace(VARIANTS["residual"], depth=True), 1, 1)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -66,7 +67,7 @@ def stamp(path: Path, card: Card, graph: object) -> Path:
 
 
 def quantise(path: Path, out: Path, chips: Sequence[Floats]) -> Path:
-    """A float32 model file → static int8 (QDQ, per channel), with ranges learnt from ``chips`` (bands, rows, cols) each.
+    """A float32 model file → static int8 (QDQ, per channel; see ``kept_float``), with ranges learnt from ``chips`` (bands, rows, cols) each.
 
     Raises:
         MissingExtra: onnx is not installed.
@@ -95,11 +96,26 @@ def quantise(path: Path, out: Path, chips: Sequence[Floats]) -> Path:
         warnings.simplefilter("ignore")
         ready, whole = str(Path(folder) / "ready.onnx"), str(Path(folder) / "int8.onnx")
         quant_pre_process(str(path), ready, skip_symbolic_shape=True)
+        nodes = list(onnx.load(ready, load_external_data=False).graph.node)
         quantize_static(
             ready, whole, Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=kept_float(nodes),
         )  # fmt: skip
         return stamp(out, replace(card, precision="int8"), onnx.load(whole))
+
+
+FIRST = 3
+"""Convolutions at the start of a network that stay in float: they see the picture itself, and what they round off is lost to all others."""
+
+
+def kept_float(nodes: Sequence[Any]) -> list[str]:
+    """Names of the graph's nodes, in order, that int8 would cost more score than it saves time: first convolutions, last activation."""
+    convolutions = [node.name for node in nodes if node.op_type == "Conv"]
+    made_by = {name: node for node in nodes for name in node.output}
+    used = {name for node in nodes for name in node.input}
+    last = [node for node in nodes if node.op_type == "Sigmoid" and not used & set(node.output)]
+    scaled = [made_by[node.input[0]] for node in last if node.input[0] in made_by]
+    return convolutions[:FIRST] + [n.name for n in last] + [n.name for n in scaled if n.op_type == "Div"]
 
 
 def recard(path: Path, card: Card) -> Path:
