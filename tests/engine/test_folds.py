@@ -77,6 +77,30 @@ def test_the_same_seed_gives_the_same_folds_and_another_seed_others() -> None:
     assert not np.array_equal(assign(drawn, "random", 5, 1), assign(drawn, "random", 5, 2))
 
 
+@given(many_strata, st.integers(2, 3), st.integers(0, 9))
+def test_the_parts_of_a_fold_are_that_fold_and_share_its_strata(strata: list[int], count: int, seed: int) -> None:
+    some = pictures(strata * 4)
+    whole, cut = assign(some, "random", count, seed), assign(some, "random", count, seed, parts=2)
+    assert np.array_equal(cut % count, whole) and set(cut.tolist()) == set(range(2 * count))
+    for k in range(count):
+        for level in set(strata):
+            halves = [int(((cut == part) & (some.strata == level)).sum()) for part in (k, k + count)]
+            assert abs(halves[0] - halves[1]) <= 1
+
+
+def test_groups_stay_whole_in_the_parts_of_folds() -> None:
+    members = [g for g in range(24) for _ in range(3)]
+    cut = assign(pictures([0] * 72, groups=members), "grouped", 3, parts=2)
+    assert sorted(set(cut.tolist())) == list(range(6))
+    assert all(len({int(f) for f, g in zip(cut, members, strict=True) if g == one}) == 1 for one in set(members))
+
+
+def test_prescribed_folds_are_not_cut() -> None:
+    some = replace(pictures([0] * 6), fixed_folds=np.arange(6) % 2)
+    with pytest.raises(UsageError, match="stay whole"):
+        assign(some, "fixed", 2, parts=2)
+
+
 def test_fixed_folds_are_those_of_the_data_set() -> None:
     prescribed = replace(pictures([0, 0, 1]), fixed_folds=np.array([2, 0, -1]))
     assert assign(prescribed, "fixed", 3).tolist() == [2, 0, -1]

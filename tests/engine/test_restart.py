@@ -140,6 +140,29 @@ def test_a_fold_never_starts_from_what_learnt_what_it_holds_out(
         _start(tmp_path, 0, labelled, thirds)
 
 
+def test_the_part_of_a_fold_starts_from_what_held_out_the_whole_and_never_the_other_way(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
+) -> None:
+    labelled, halves = blobs(24), replace(tiny_recipe, fold_parts=2)
+    told = {"fold": 1, "labelled_sha256": fingerprint(labelled)}
+    whole = export(
+        build(tiny_recipe, 1, 1),
+        tiny_card(training={**told, "recipe": tiny_recipe.as_dict()}),
+        tmp_path / "whole-1.onnx",
+    )
+    run_fold(tiny_recipe, labelled, tmp_path / "run", 1, 1)
+    for fold in (1, 4):
+        assert _start(whole, fold, labelled, halves) == _start(tmp_path / "whole", fold, labelled, halves) == whole
+        assert _start(tmp_path / "run", fold, labelled, halves).parent.name == "fold-1"
+    half = export(
+        build(halves, 1, 1), tiny_card(training={**told, "recipe": halves.as_dict()}), tmp_path / "half-1.onnx"
+    )
+    assert _start(half, 1, labelled, halves) == half
+    for start, fold, recipe in ((whole, 2, halves), (half, 4, halves), (half, 1, tiny_recipe)):
+        with pytest.raises(UsageError, match="may have learnt"):
+            _start(start, fold, labelled, recipe)
+
+
 def test_a_node_names_its_module() -> None:
     assert _module("/net/encoder/blocks.0/blocks.0.1/conv_dw/Conv") == "encoder.blocks.0.1.conv_dw"
     assert _module("/net/head/head.0/Conv") == "head.0"

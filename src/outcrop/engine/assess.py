@@ -158,7 +158,8 @@ def of_files(files: Mapping[int, Path], labelled: Labelled, *, flips: bool) -> J
         if learnt["labelled_sha256"] != known or learnt.get("fold") != fold:
             raise BadInput(f"{file.name} was trained on other pictures than these, or holds out another fold: judge it with "
                            "--model on data it never saw")  # fmt: skip
-        index = np.flatnonzero(assign(labelled, recipe["folds"], recipe["fold_count"], recipe["seed"]) == fold)
+        drawn = assign(labelled, recipe["folds"], recipe["fold_count"], recipe["seed"], recipe.get("fold_parts", 1))
+        index = np.flatnonzero(drawn == fold)
         folds[index] = fold
         for i, seen in zip(index, seen_by_files([file], labelled.take(index), flips=flips), strict=True):
             probabilities[i] = seen

@@ -13,15 +13,17 @@ from outcrop.core.errors import UsageError
 from outcrop.core.labelled import Labelled
 
 
-def assign(labelled: Labelled, scheme: str, count: int, seed: int = 0) -> NDArray[np.int64]:
-    """Fold of every picture, (n,), in 0..count-1; -1 for pictures that are never held out.
+def assign(labelled: Labelled, scheme: str, count: int, seed: int = 0, parts: int = 1) -> NDArray[np.int64]:
+    """Fold of every picture, (n,), in 0..count * parts - 1; -1 for pictures that are never held out.
 
     "random" keeps the strata in equal shares; "grouped" keeps every group whole and the strata nearly so;
-    "fixed" takes the folds that the data set prescribes.
+    "fixed" takes the folds that the data set prescribes. Fold k cut in parts is k, k + count, k + 2 count ..
 
     Raises:
-        UsageError: no such scheme, no prescribed folds, or fewer pictures or groups than folds.
+        UsageError: no such scheme, no prescribed folds or ones to be cut, or fewer pictures or groups than folds.
     """
+    if parts > 1:
+        return _cut(labelled, assign(labelled, scheme, count, seed), scheme, count, seed, parts)
     rng = np.random.default_rng(seed)
     fold = np.full(len(labelled), -1, np.int64)
     free = np.flatnonzero(~labelled.always) if len(labelled.always) else np.arange(len(labelled))
@@ -46,6 +48,19 @@ def assign(labelled: Labelled, scheme: str, count: int, seed: int = 0) -> NDArra
         load = filled @ content + 1e-6 * filled.sum(1)
         fold[members] = target = int(load.argmin())
         filled[target] += content
+    return fold
+
+
+def _cut(
+    labelled: Labelled, whole: NDArray[np.int64], scheme: str, count: int, seed: int, parts: int
+) -> NDArray[np.int64]:
+    """Every fold in parts, by the scheme that made the folds."""
+    if scheme == "fixed":
+        raise UsageError("prescribed folds stay whole: leave out fold_parts, or choose random or grouped")
+    fold = whole.copy()
+    for k in range(count):
+        index = np.flatnonzero(whole == k)
+        fold[index] += count * assign(labelled.take(index), scheme, parts, seed)
     return fold
 
 

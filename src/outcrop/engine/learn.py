@@ -67,7 +67,7 @@ def run_fold(
     Raises:
         UsageError: no picture lies in this fold, or the folder holds a run of another recipe or other pictures.
     """
-    place = assign(labelled, recipe.folds, recipe.fold_count, recipe.seed)
+    place = assign(labelled, recipe.folds, recipe.fold_count, recipe.seed, recipe.fold_parts)
     train, hold = np.flatnonzero(place != fold), np.flatnonzero(place == fold)
     if fold < 0:
         train, hold = np.arange(len(labelled)), np.zeros(0, np.int64)
@@ -148,7 +148,7 @@ def train(
     for folder in also:
         labelled = labelled.plus(task.examples(folder, company=True, training=True, **told))
     write_record(out, record(chosen, labelled, task=task.name, classes=list(task.classes), settings=settings or {}))
-    for fold in range(chosen.fold_count) if folds is None else folds:
+    for fold in range(chosen.fold_count * chosen.fold_parts) if folds is None else folds:
         known = labelled
         if pseudo is not None:
             bands = labelled.images[0].shape[0]
@@ -181,23 +181,37 @@ def _tell(out: Path, fold: int, epoch: Epoch, epochs: int, report: Report) -> No
 
 def _weights(run: Path, fold: int) -> Path:
     """The checkpoint of a fold of another run."""
-    path = run / (f"fold-{fold}" if fold >= 0 else "all") / "checkpoint.pt"
+    path = _checkpoint(run, fold)
     if not path.exists():
         raise UsageError(f"{run} has no checkpoint of fold {fold}: train that fold there first")
     return path
 
 
+def _checkpoint(run: Path, fold: int) -> Path:
+    """Where the checkpoint of a fold of a run lies."""
+    return run / (f"fold-{fold}" if fold >= 0 else "all") / "checkpoint.pt"
+
+
+def _fold_of(checkpoint: Path) -> int:
+    """The fold whose checkpoint this is."""
+    last = checkpoint.parent.name.rpartition("-")[2]
+    return int(last) if last.isdigit() else -1
+
+
 def _start(start: Path, fold: int, labelled: Labelled, recipe: Recipe) -> Path:
-    """The weights that a fold starts from or is taught by: a checkpoint of a run, or a model file.
+    """The weights that a fold starts from or is taught by: a checkpoint of a run, or a model file; of a fold's part those of the
+    part, else of the whole fold.
 
     Raises:
         UsageError: there are none, or they learnt from the pictures that this fold holds out.
     """
-    file = start if start.suffix == ".onnx" else fold_files(start).get(fold)
-    path = file or _weights(start, fold)
-    learnt = read_card(path).training if file else _record(path.parent, fold)
+    files, whole = fold_files(start) if start.suffix != ".onnx" else {}, fold % recipe.fold_count if fold >= 0 else fold
+    file = start if start.suffix == ".onnx" else files.get(fold, files.get(whole))
+    path = file or _weights(start, fold if _checkpoint(start, fold).exists() else whole)
+    learnt = read_card(path).training if file else _record(path.parent, _fold_of(path))
     same = learnt.get("labelled_sha256") in (None, fingerprint(given_to_folds(labelled)))
-    alike = learnt.get("fold") == fold and _scheme(learnt.get("recipe", {})) == _scheme(recipe.as_dict())
+    before, now = _scheme(learnt.get("recipe", {})), _scheme(recipe.as_dict())
+    alike = (learnt.get("fold"), *before) in {(fold, *now), (whole, *_scheme({**recipe.as_dict(), "fold_parts": 1}))}
     if fold >= 0 and same and not alike:
         raise UsageError(
             f"{path.name if file else start} may have learnt from the pictures that fold {fold} holds out: give it the model "
@@ -209,7 +223,8 @@ def _start(start: Path, fold: int, labelled: Labelled, recipe: Recipe) -> Path:
 def _scheme(recipe: dict[str, Any]) -> tuple[Any, ...]:
     """The settings that say how pictures are shared out among folds; those that the data prescribe have none but the name."""
     folds = recipe.get("folds")
-    return (folds,) if folds == "fixed" else (folds, recipe.get("fold_count"), recipe.get("seed"))
+    drawn = (recipe.get("fold_count"), recipe.get("seed"), recipe.get("fold_parts", 1))
+    return (folds,) if folds == "fixed" else (folds, *drawn)
 
 
 def _record(where: Path, fold: int) -> dict[str, Any]:
@@ -258,16 +273,16 @@ def _pseudo_labels(
         ids=ids, images=images, masks=tuple(np.zeros(i.shape[1:], np.uint8) for i in images), groups=ids,
         strata=np.zeros(len(ids), np.int64), context=np.zeros((len(ids), 2), np.float32),
     )  # fmt: skip
-    each = [_seen_by(teacher, blank, fold, classes, device) for teacher in teachers]
+    each = [_seen_by(teacher, blank, classes, device) for teacher in teachers]
     probabilities = [np.mean(seen, axis=0) for seen in zip(*each, strict=True)]
     rng = np.random.default_rng([recipe.seed, fold + 1])
     return label(ids, images, probabilities, lambda mask: round(10 * float((mask > 0).mean())), rng=rng)
 
 
-def _seen_by(teacher: Path, pictures: Labelled, fold: int, classes: int, device: torch.device) -> list[Floats]:
+def _seen_by(teacher: Path, pictures: Labelled, classes: int, device: torch.device) -> list[Floats]:
     """Probabilities, (classes, rows, cols) each, of a model file or a checkpoint, averaged with the mirrored picture's."""
     if teacher.suffix == ".onnx":
         return seen_by_files([teacher], pictures, flips=True)
-    net, recipe = network_of(teacher.parent.parent, fold, pictures.images[0].shape[0])
+    net, recipe = network_of(teacher.parent.parent, _fold_of(teacher), pictures.images[0].shape[0])
     logits = held_out(net.to(device), recipe, pictures, np.arange(len(pictures)), classes, flip=True)
     return [np.asarray(1 / (1 + np.exp(-seen)), np.float32) for seen in logits]

@@ -82,7 +82,7 @@ def tune(
     _need_optuna()
     labelled = task.examples(data, training=True, **asked(task, base.bands))
     base = standardised(base, labelled)
-    place = assign(labelled, base.folds, base.fold_count, base.seed)
+    place = assign(labelled, base.folds, base.fold_count, base.seed, base.fold_parts)
     if fold not in place or fold < 0:
         raise UsageError(f"no picture lies in fold {fold}: choose 0 to {place.max()}")
     study = _study(out, {**base.as_dict(), "fold": fold, "pictures": fingerprint(labelled)})

@@ -77,6 +77,8 @@ class Recipe:
             and the side of the windows at prediction (0: the chip's).
         chip, batch, epochs, learning_rate, weight_decay, seed: as the words say.
         folds, fold_count: "random" (equal strata), "grouped" (places stay together) or "fixed".
+        fold_parts: each fold is cut in so many, each held out alone, so that training has more pictures: of ``fold_count`` n,
+            folds k, k + n, k + 2n .. are the parts of fold k, and can start from a network that held out the whole.
         member: which of several networks of the same folds, to be averaged: each begins and shuffles otherwise.
     """
 
@@ -110,6 +112,7 @@ class Recipe:
     augment: Augmentation = Augmentation()
     folds: Literal["random", "grouped", "fixed"] = "random"
     fold_count: int = 5
+    fold_parts: int = 1
     seed: int = 0
     member: int = 0
 
