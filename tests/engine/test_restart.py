@@ -163,6 +163,17 @@ def test_the_part_of_a_fold_starts_from_what_held_out_the_whole_and_never_the_ot
             _start(start, fold, labelled, recipe)
 
 
+def test_a_prescribed_fold_is_no_part_of_another_whatever_the_count(
+    tiny_recipe: Recipe, blobs: Blobs, tmp_path: Path
+) -> None:
+    labelled, recipe = replace(blobs(24), fixed_folds=np.arange(24) % 5), replace(tiny_recipe, folds="fixed")
+    told = {"fold": 1, "labelled_sha256": fingerprint(labelled), "recipe": recipe.as_dict()}
+    file = export(build(recipe, 1, 1), tiny_card(training=told), tmp_path / "prescribed-1.onnx")
+    assert _start(file, 1, labelled, recipe) == file
+    with pytest.raises(UsageError, match="may have learnt"):
+        _start(file, 4, labelled, recipe)  # 4 is 1 + fold_count
+
+
 def test_a_node_names_its_module() -> None:
     assert _module("/net/encoder/blocks.0/blocks.0.1/conv_dw/Conv") == "encoder.blocks.0.1.conv_dw"
     assert _module("/net/head/head.0/Conv") == "head.0"

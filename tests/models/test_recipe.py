@@ -81,3 +81,9 @@ def test_an_unknown_setting_is_refused_with_the_known_ones(key: str) -> None:
 def test_a_value_of_the_wrong_kind_is_refused(key: str, text: str) -> None:
     with pytest.raises(UsageError, match="is not of the kind of"):
         RECIPE.changed({key: text})
+
+
+@pytest.mark.parametrize(("key", "text"), [("fold_count", "0"), ("fold_parts", "0"), ("seed", "-1"), ("member", "-1")])
+def test_a_count_or_seed_that_is_too_small_is_refused(key: str, text: str) -> None:
+    with pytest.raises(UsageError, match=f"{key} {text} is too small: give at least"):
+        Recipe(name="any").changed({key: text})

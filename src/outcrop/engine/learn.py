@@ -205,8 +205,9 @@ def _start(start: Path, fold: int, labelled: Labelled, recipe: Recipe) -> Path:
     Raises:
         UsageError: there are none, or they learnt from the pictures that this fold holds out.
     """
-    files, whole = fold_files(start) if start.suffix != ".onnx" else {}, fold % recipe.fold_count if fold >= 0 else fold
-    file = start if start.suffix == ".onnx" else files.get(fold, files.get(whole))
+    whole = fold % recipe.fold_count if fold >= 0 and recipe.fold_parts > 1 else fold
+    files = {fold: start} if start.suffix == ".onnx" else fold_files(start)
+    file = files.get(fold, files.get(whole))
     path = file or _weights(start, fold if _checkpoint(start, fold).exists() else whole)
     learnt = read_card(path).training if file else _record(path.parent, _fold_of(path))
     same = learnt.get("labelled_sha256") in (None, fingerprint(given_to_folds(labelled)))

@@ -49,6 +49,9 @@ class Augmentation:
 class Recipe:
     """How to train one model.
 
+    Raises:
+        UsageError: fewer than one fold or part, a seed or member below 0.
+
     Attributes:
         network: "unet" (segmentation-models-pytorch), "plain-unet" or "residual-unet" (own, small).
         encoder: encoder of "unet", a name that segmentation-models-pytorch knows.
@@ -115,6 +118,12 @@ class Recipe:
     fold_parts: int = 1
     seed: int = 0
     member: int = 0
+
+    def __post_init__(self) -> None:
+        for least, names in ((1, ("fold_count", "fold_parts")), (0, ("seed", "member"))):
+            for name in names:
+                if getattr(self, name) < least:
+                    raise UsageError(f"{name} {getattr(self, name)} is too small: give at least {least}")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
